@@ -1,0 +1,1 @@
+"""Audio features: functions from samples to frames, each with its formula."""

@@ -1,0 +1,1 @@
+"""Clips, manifests and splits: one form for the embedded corpus and for real footage."""

@@ -1,0 +1,72 @@
+"""Manifests: a folder with ``manifest.jsonl`` (one Clip a line) and the files that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.custody import write_atomic
+from shared.data.clip import Clip, Truth
+from shared.errors import InputError
+
+MANIFEST_NAME = "manifest.jsonl"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The clips of one corpus.
+
+    Attributes:
+        root: The folder that the clips' paths start from.
+        clips: In the order of the file.
+    """
+
+    root: Path
+    clips: tuple[Clip, ...]
+
+    def __iter__(self) -> Iterator[Clip]:
+        """Iterate over the clips."""
+        return iter(self.clips)
+
+    def __len__(self) -> int:
+        """Return the number of clips."""
+        return len(self.clips)
+
+    def where(self, **wanted: str) -> Manifest:
+        """Return the clips whose attributes have the given values, for example ``split="val", kind="speaking"``."""
+        kept = tuple(c for c in self.clips if all(getattr(c, key) == value for key, value in wanted.items()))
+        return Manifest(self.root, kept)
+
+    def path(self, relative: str) -> Path:
+        """Return a clip's file as a path that can be opened."""
+        return self.root / relative
+
+    def truth(self, clip: Clip) -> Truth:
+        """Read what is known of a clip."""
+        if not clip.truth:
+            raise InputError(f"clip {clip.id} has no truth file", fix="build it with `synthesis prepare` or `make corpus`")
+        return Truth.load(self.root / clip.truth)
+
+
+def read_manifest(root: str | Path) -> Manifest:
+    """Read ``ROOT/manifest.jsonl`` (or the file itself).
+
+    Raises:
+        InputError: If there is none, it is empty, or a line is not a clip.
+    """
+    path = Path(root)
+    path = path if path.is_file() else path / MANIFEST_NAME
+    if not path.is_file():
+        raise InputError(f"no manifest at {path}", fix="build one with `make corpus` or `synthesis prepare ROOT`")
+    clips = tuple(Clip.from_json(line) for line in path.read_text("utf-8").splitlines() if line.strip())
+    if not clips:
+        raise InputError(f"the manifest {path} is empty", fix="build it again")
+    return Manifest(path.parent, clips)
+
+
+def write_manifest(root: str | Path, clips: Iterable[Clip]) -> Manifest:
+    """Write ``ROOT/manifest.jsonl`` and return it."""
+    kept = tuple(clips)
+    write_atomic(Path(root) / MANIFEST_NAME, "".join(clip.to_json() + "\n" for clip in kept))
+    return Manifest(Path(root), kept)

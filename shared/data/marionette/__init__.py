@@ -1,0 +1,1 @@
+"""Marionette, the embedded corpus: rendered people with exact ground truth, nobody's face taken."""

@@ -1,0 +1,1 @@
+"""One file per metric: a function with the formula, tested against an independent reference."""

@@ -1,0 +1,129 @@
+"""Motion: what a head does, frame by frame. The currency between drivers and renderers."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.custody import write_atomic
+from shared.errors import InputError
+
+FACE_UNITS: tuple[str, ...] = (
+    "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight",
+    "cheekPuff", "cheekSquintLeft", "cheekSquintRight",
+    "eyeBlinkLeft", "eyeBlinkRight", "eyeLookDownLeft", "eyeLookDownRight", "eyeLookInLeft",
+    "eyeLookInRight", "eyeLookOutLeft", "eyeLookOutRight", "eyeLookUpLeft", "eyeLookUpRight",
+    "eyeSquintLeft", "eyeSquintRight", "eyeWideLeft", "eyeWideRight",
+    "jawForward", "jawLeft", "jawOpen", "jawRight",
+    "mouthClose", "mouthDimpleLeft", "mouthDimpleRight", "mouthFrownLeft", "mouthFrownRight",
+    "mouthFunnel", "mouthLeft", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthPressLeft",
+    "mouthPressRight", "mouthPucker", "mouthRight", "mouthRollLower", "mouthRollUpper",
+    "mouthShrugLower", "mouthShrugUpper", "mouthSmileLeft", "mouthSmileRight", "mouthStretchLeft",
+    "mouthStretchRight", "mouthUpperUpLeft", "mouthUpperUpRight",
+    "noseSneerLeft", "noseSneerRight", "tongueOut",
+)  # fmt: skip
+"""The 52 ARKit face units, in the order of every expression vector."""
+
+UNIT: dict[str, int] = {name: index for index, name in enumerate(FACE_UNITS)}
+"""Face unit name -> its place in an expression vector."""
+
+MOUTH_UNITS: tuple[int, ...] = tuple(
+    UNIT[name] for name in FACE_UNITS if name.startswith(("jaw", "mouth", "tongue", "cheekPuff"))
+)
+"""The units that speech drives; the rest belongs to eyes, brows and nose."""
+
+
+@dataclass(frozen=True)
+class Motion:
+    """A head's motion on a regular time grid, relative to the crop camera (see docs/conventions.md).
+
+    Attributes:
+        rotation: ``(T, 3)`` pitch, yaw, roll, radians.
+        translation: ``(T, 3)`` the head origin in camera space, metres (z < 0).
+        expression: ``(T, 52)`` face units, 0 at rest, 1 fully on; order :data:`FACE_UNITS`.
+        fps: Frames a second, exact.
+    """
+
+    rotation: NDArray[np.float32]
+    translation: NDArray[np.float32]
+    expression: NDArray[np.float32]
+    fps: Fraction
+
+    def __post_init__(self) -> None:
+        """Check shapes and finiteness."""
+        frames = len(self.rotation)
+        wanted = {"rotation": (frames, 3), "translation": (frames, 3), "expression": (frames, len(FACE_UNITS))}
+        for name, shape in wanted.items():
+            array = np.asarray(getattr(self, name), np.float32)
+            object.__setattr__(self, name, array)
+            if array.shape != shape:
+                raise InputError(f"Motion.{name} has the wrong shape", found=array.shape, expected=shape)
+            if not np.isfinite(array).all():
+                raise InputError(f"Motion.{name} holds values that are not finite", fix="repair those frames")
+        object.__setattr__(self, "fps", Fraction(self.fps))
+        if self.fps <= 0:
+            raise InputError("Motion.fps must be positive", found=self.fps)
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return len(self.rotation)
+
+    def __getitem__(self, frames: slice) -> Motion:
+        """Return a slice in time as a Motion of the same fps."""
+        return Motion(self.rotation[frames], self.translation[frames], self.expression[frames], self.fps)
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return float(len(self) / self.fps)
+
+    def save(self, path: str | Path) -> Path:
+        """Write one ``.npz`` that a person can open and edit with numpy."""
+        buffer = io.BytesIO()
+        np.savez_compressed(
+            buffer,
+            rotation=self.rotation,
+            translation=self.translation,
+            expression=self.expression,
+            fps=np.array([self.fps.numerator, self.fps.denominator]),
+            units=np.array(FACE_UNITS),
+        )
+        return write_atomic(path, buffer.getvalue())
+
+    @classmethod
+    def load(cls, path: str | Path) -> Motion:
+        """Read a Motion file.
+
+        Raises:
+            InputError: If the file is no Motion file or holds wrong shapes.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                numerator, denominator = (int(value) for value in data["fps"])
+                return cls(
+                    data["rotation"], data["translation"], data["expression"], Fraction(numerator, denominator)
+                )
+        except (OSError, KeyError, ValueError, ZeroDivisionError, zipfile.BadZipFile) as error:
+            raise InputError(
+                f"{path} is not a Motion file", found=error, fix="make one with Motion.save or `synthesis prepare`"
+            ) from error
+
+    def resampled(self, fps: Fraction | int) -> Motion:
+        """Return the same motion on another frame rate, by linear interpolation."""
+        target = Fraction(fps)
+        if target == self.fps or len(self) < 2:
+            return Motion(self.rotation, self.translation, self.expression, target)
+        frames = max(1, round(len(self) / self.fps * target))
+        times = np.arange(frames) / float(target)
+        own = np.arange(len(self)) / float(self.fps)
+        parts = [
+            np.stack([np.interp(times, own, column) for column in array.T], axis=-1)
+            for array in (self.rotation, self.translation, self.expression)
+        ]
+        return Motion(*parts, target)

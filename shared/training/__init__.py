@@ -1,0 +1,1 @@
+"""One Lightning entry for every method: profiles, resuming, averaging, checkpoints."""

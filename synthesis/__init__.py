@@ -1,0 +1,1 @@
+"""Synthesis: one photo and a recording become a talking head."""
