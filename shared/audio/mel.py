@@ -16,7 +16,8 @@ from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
-from librosa import filters
+from librosa.filters import get_window
+from librosa.filters import mel as mel_filters
 from numpy.typing import NDArray
 
 from shared.errors import InputError
@@ -84,7 +85,7 @@ def windows(
 
 @lru_cache(maxsize=1)
 def _filter_bank() -> NDArray[np.float32]:
-    bank: NDArray[np.float32] = filters.mel(
+    bank: NDArray[np.float32] = mel_filters(
         sr=SAMPLE_RATE, n_fft=TRANSFORM, n_mels=BANDS, fmin=LOWEST, fmax=HIGHEST
     )
     return bank
@@ -92,7 +93,7 @@ def _filter_bank() -> NDArray[np.float32]:
 
 @lru_cache(maxsize=1)
 def _hann() -> NDArray[np.float32]:
-    window: NDArray[np.float32] = filters.get_window("hann", WINDOW).astype(np.float32)
+    window: NDArray[np.float32] = get_window("hann", WINDOW).astype(np.float32)
     return window
 
 
