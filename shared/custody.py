@@ -117,12 +117,16 @@ def write_atomic(path: str | Path, content: str | bytes) -> Path:
     try:
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     except OSError as error:
-        raise OutputError(f"cannot write {target}", found=error.strerror, fix="choose a writable folder") from error
+        raise OutputError(
+            f"cannot write {target}", found=error.strerror, fix="choose a writable folder"
+        ) from error
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
         Path(temporary).replace(target)
     except OSError as error:
         Path(temporary).unlink(missing_ok=True)
-        raise OutputError(f"cannot write {target}", found=error.strerror, fix="free some space") from error
+        raise OutputError(
+            f"cannot write {target}", found=error.strerror, fix="free some space"
+        ) from error
     return target

@@ -35,7 +35,10 @@ class ToolkitError(Exception):
         self.found = found
         self.expected = expected
         self.fix = fix
-        facts = [f"found {found}" if found is not None else "", f"expected {expected}" if expected is not None else ""]
+        facts = [
+            f"found {found}" if found is not None else "",
+            f"expected {expected}" if expected is not None else "",
+        ]
         detail = ", ".join(fact for fact in facts if fact)
         message = f"{problem} ({detail})" if detail else problem
         super().__init__(f"{message}; {fix}" if fix else message)

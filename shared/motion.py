@@ -58,14 +58,22 @@ class Motion:
     def __post_init__(self) -> None:
         """Check shapes and finiteness."""
         frames = len(self.rotation)
-        wanted = {"rotation": (frames, 3), "translation": (frames, 3), "expression": (frames, len(FACE_UNITS))}
+        wanted = {
+            "rotation": (frames, 3),
+            "translation": (frames, 3),
+            "expression": (frames, len(FACE_UNITS)),
+        }
         for name, shape in wanted.items():
             array = np.asarray(getattr(self, name), np.float32)
             object.__setattr__(self, name, array)
             if array.shape != shape:
-                raise InputError(f"Motion.{name} has the wrong shape", found=array.shape, expected=shape)
+                raise InputError(
+                    f"Motion.{name} has the wrong shape", found=array.shape, expected=shape
+                )
             if not np.isfinite(array).all():
-                raise InputError(f"Motion.{name} holds values that are not finite", fix="repair those frames")
+                raise InputError(
+                    f"Motion.{name} holds values that are not finite", fix="repair those frames"
+                )
         object.__setattr__(self, "fps", Fraction(self.fps))
         if self.fps <= 0:
             raise InputError("Motion.fps must be positive", found=self.fps)
@@ -76,7 +84,9 @@ class Motion:
 
     def __getitem__(self, frames: slice) -> Motion:
         """Return a slice in time as a Motion of the same fps."""
-        return Motion(self.rotation[frames], self.translation[frames], self.expression[frames], self.fps)
+        return Motion(
+            self.rotation[frames], self.translation[frames], self.expression[frames], self.fps
+        )
 
     @property
     def duration(self) -> float:
@@ -107,11 +117,16 @@ class Motion:
             with np.load(path, allow_pickle=False) as data:
                 numerator, denominator = (int(value) for value in data["fps"])
                 return cls(
-                    data["rotation"], data["translation"], data["expression"], Fraction(numerator, denominator)
+                    data["rotation"],
+                    data["translation"],
+                    data["expression"],
+                    Fraction(numerator, denominator),
                 )
         except (OSError, KeyError, ValueError, ZeroDivisionError, zipfile.BadZipFile) as error:
             raise InputError(
-                f"{path} is not a Motion file", found=error, fix="make one with Motion.save or `synthesis prepare`"
+                f"{path} is not a Motion file",
+                found=error,
+                fix="make one with Motion.save or `synthesis prepare`",
             ) from error
 
     def resampled(self, fps: Fraction | int) -> Motion:

@@ -78,9 +78,13 @@ class Clip:
             row["size"] = tuple(row.get("size", (0, 0)))
             clip = cls(**row)
         except (json.JSONDecodeError, TypeError, AttributeError) as error:
-            raise InputError("a manifest line is not a clip", found=line[:80], fix=str(error)) from error
+            raise InputError(
+                "a manifest line is not a clip", found=line[:80], fix=str(error)
+            ) from error
         if clip.split not in SPLITS:
-            raise InputError("a clip has an unknown split", found=clip.split, expected=" | ".join(SPLITS))
+            raise InputError(
+                "a clip has an unknown split", found=clip.split, expected=" | ".join(SPLITS)
+            )
         return clip
 
 
@@ -129,7 +133,9 @@ class Truth:
         """Read a truth file."""
         with np.load(path, allow_pickle=False) as data:
             fps = Fraction(int(data["fps"][0]), int(data["fps"][1]))
-            motion = Motion(data["rotation"], data["translation"], data["expression"].astype(np.float32), fps)
+            motion = Motion(
+                data["rotation"], data["translation"], data["expression"].astype(np.float32), fps
+            )
             return cls(
                 motion,
                 data["identity"],

@@ -35,7 +35,9 @@ class Manifest:
 
     def where(self, **wanted: str) -> Manifest:
         """Return the clips whose attributes have the given values, for example ``split="val", kind="speaking"``."""
-        kept = tuple(c for c in self.clips if all(getattr(c, key) == value for key, value in wanted.items()))
+        kept = tuple(
+            c for c in self.clips if all(getattr(c, key) == value for key, value in wanted.items())
+        )
         return Manifest(self.root, kept)
 
     def path(self, relative: str) -> Path:
@@ -45,7 +47,10 @@ class Manifest:
     def truth(self, clip: Clip) -> Truth:
         """Read what is known of a clip."""
         if not clip.truth:
-            raise InputError(f"clip {clip.id} has no truth file", fix="build it with `synthesis prepare` or `make corpus`")
+            raise InputError(
+                f"clip {clip.id} has no truth file",
+                fix="build it with `synthesis prepare` or `make corpus`",
+            )
         return Truth.load(self.root / clip.truth)
 
 
@@ -58,8 +63,12 @@ def read_manifest(root: str | Path) -> Manifest:
     path = Path(root)
     path = path if path.is_file() else path / MANIFEST_NAME
     if not path.is_file():
-        raise InputError(f"no manifest at {path}", fix="build one with `make corpus` or `synthesis prepare ROOT`")
-    clips = tuple(Clip.from_json(line) for line in path.read_text("utf-8").splitlines() if line.strip())
+        raise InputError(
+            f"no manifest at {path}", fix="build one with `make corpus` or `synthesis prepare ROOT`"
+        )
+    clips = tuple(
+        Clip.from_json(line) for line in path.read_text("utf-8").splitlines() if line.strip()
+    )
     if not clips:
         raise InputError(f"the manifest {path} is empty", fix="build it again")
     return Manifest(path.parent, clips)

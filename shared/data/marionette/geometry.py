@@ -336,3 +336,13 @@ def head_origin(vertices: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     cube = np.unique(load_base_mesh().faces["joint-head"][0])
     return np.asarray(vertices[cube].mean(axis=0), np.float32)
+
+
+def to_head_space(vertices: NDArray[np.float32], rest: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return vertices in head space: metres from the origin of the person at rest.
+
+    Args:
+        vertices: ``(N, 3)`` dm in the frame of the base mesh, any vertices of the person.
+        rest: ``(19158, 3)`` dm, the same person without expression.
+    """
+    return np.asarray((vertices - head_origin(rest)) * np.float32(DECIMETRE), np.float32)

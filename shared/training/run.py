@@ -1,0 +1,105 @@
+"""One Lightning entry for every method: it trains, averages, saves and resumes; methods bring a module and data."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import lightning
+from lightning.pytorch.callbacks import (
+    Callback,
+    EMAWeightAveraging,
+    ModelCheckpoint,
+    RichProgressBar,
+)
+from lightning.pytorch.loggers import CSVLogger
+
+LAST = "last.ckpt"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long a training may take.
+
+    Attributes:
+        steps: Optimiser steps at most.
+        minutes: Wall clock at most, counted over all resumed runs; None for no limit.
+        batch_size: Samples a step.
+        precision: Lightning's name, ``"32-true"`` on a CPU, ``"bf16-mixed"`` on a GPU.
+        save_every: Steps between checkpoints.
+    """
+
+    steps: int
+    minutes: float | None = None
+    batch_size: int = 16
+    precision: str = "32-true"
+    save_every: int = 250
+
+
+def fit(
+    module: lightning.LightningModule,
+    train: Any,
+    *,
+    out: str | Path,
+    budget: Budget,
+    validation: Any = None,
+    average: float | None = 0.999,
+    callbacks: tuple[Callback, ...] = (),
+    device: str = "auto",
+    clip: float | None = 1.0,
+    progress: bool | None = None,
+) -> lightning.LightningModule:
+    """Train a module, going on from ``out/last.ckpt`` when it exists.
+
+    Args:
+        module: What is trained.
+        train: A data loader.
+        out: Folder of checkpoints and logs (``metrics.csv``).
+        budget: Steps, minutes, precision.
+        validation: A data loader, run every ``save_every`` steps.
+        average: Decay of the exponential moving average of the weights, or None; the module ends with the average.
+        callbacks: More Lightning callbacks.
+        device: Lightning's accelerator name.
+        clip: Largest norm of the gradient.
+        progress: Show a progress bar; by default only on a terminal.
+
+    Returns:
+        The trained module.
+    """
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    show = sys.stderr.isatty() if progress is None else progress
+    parts: list[Callback] = [
+        ModelCheckpoint(
+            dirpath=folder, save_last=True, save_top_k=0, every_n_train_steps=budget.save_every
+        )
+    ]
+    if average is not None:
+        parts.append(EMAWeightAveraging(decay=average))
+    if show:
+        parts.append(RichProgressBar())
+    trainer = lightning.Trainer(
+        accelerator=device,
+        devices=1,
+        precision=budget.precision,  # type: ignore[arg-type]
+        max_steps=budget.steps,
+        max_time=timedelta(minutes=budget.minutes) if budget.minutes else None,
+        gradient_clip_val=clip,
+        logger=CSVLogger(folder, name="", version=""),
+        log_every_n_steps=25,
+        val_check_interval=budget.save_every if validation is not None else None,
+        check_val_every_n_epoch=None if validation is not None else 1,
+        num_sanity_val_steps=0,
+        callbacks=[*parts, *callbacks],
+        enable_progress_bar=show,
+        enable_model_summary=False,
+    )
+    last = folder / LAST
+    trainer.fit(
+        module, train, validation, ckpt_path=last if last.exists() else None, weights_only=True
+    )
+    trainer.save_checkpoint(last)
+    return module

@@ -1,0 +1,111 @@
+"""Native resolution: the network decides at its own size, the picture is composed at the photo's.
+
+The source crop is warped at full resolution along the upsampled flow; the network's own pixels enter only where its
+alpha says so; the result goes back into the photo under a mask that is 0 at the crop's border, so that no seam shows.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from shared.face.crop import CropBox
+
+Image = NDArray[np.uint8]
+
+
+def edge_mask(size: int, feather: float = 0.09) -> NDArray[np.float32]:
+    """Return weights ``(size, size)`` that rise from 0 at the border to 1 over ``feather`` of the side.
+
+    Example:
+        >>> mask = edge_mask(100)
+        >>> float(mask[0, 50]) < 0.02, float(mask[50, 50])
+        (True, 1.0)
+    """
+    position = (np.arange(size) + 0.5) / size
+    ramp = np.clip(np.minimum(position, 1 - position) / feather, 0, 1)
+    smooth = ramp * ramp * (3 - 2 * ramp)
+    return np.outer(smooth, smooth).astype(np.float32)
+
+
+class Compositor:
+    """Puts rendered faces back into one photo.
+
+    Args:
+        photo: ``(H, W, 3)`` uint8 RGB.
+        crop: The square that the network sees.
+        size: None composes in the photo at its own resolution; a number gives the square crop at that many px.
+    """
+
+    def __init__(self, photo: Image, crop: CropBox, size: int | None = None) -> None:
+        side = size or max(32, round(crop.side))
+        self.face = crop.cut(photo, side)
+        self.side = side
+        self.photo = None if size else photo
+        self.mask = edge_mask(side)
+        self.place = crop.matrix(side)
+        identity = (np.arange(side, dtype=np.float32) + 0.5) / side * 2 - 1
+        self.grid = np.stack(np.meshgrid(identity, identity), axis=-1)
+
+    @property
+    def frame_size(self) -> tuple[int, int]:
+        """(width, height) of the composed frames, px."""
+        if self.photo is None:
+            return self.side, self.side
+        return self.photo.shape[1], self.photo.shape[0]
+
+    def warp(self, flow: NDArray[np.float32]) -> Image:
+        """Warp the full-resolution crop along a flow ``(h, h, 2)`` of positions in [-1, 1]."""
+        small = flow.shape[0]
+        identity = (np.arange(small, dtype=np.float32) + 0.5) / small * 2 - 1
+        moved = flow - np.stack(np.meshgrid(identity, identity), axis=-1)
+        moved = cv2.resize(moved, (self.side, self.side), interpolation=cv2.INTER_CUBIC)
+        position = (self.grid + moved + 1) * (self.side / 2) - 0.5
+        return cv2.remap(
+            self.face, position, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+        )
+
+    def compose(
+        self, flow: NDArray[np.float32], rgb: NDArray[np.float32], alpha: NDArray[np.float32]
+    ) -> Image:
+        """Compose one frame.
+
+        Args:
+            flow: ``(h, h, 2)`` positions in [-1, 1] over the crop.
+            rgb: ``(n, n, 3)`` the network's own pixels, [0, 1].
+            alpha: ``(n, n)`` where they are used, [0, 1].
+
+        Returns:
+            ``(H, W, 3)`` uint8: the photo with the face in it, or the square crop.
+        """
+        side = (self.side, self.side)
+        own = cv2.resize(
+            (rgb * 255).clip(0, 255).astype(np.uint8), side, interpolation=cv2.INTER_CUBIC
+        )
+        weight = cv2.resize(alpha, side, interpolation=cv2.INTER_LINEAR)
+        face = cv2.blendLinear(own, self.warp(flow), weight, 1 - weight)
+        if self.photo is None:
+            return face
+        return self._paste(face)
+
+    def _paste(self, face: Image) -> Image:
+        """Blend the face into a copy of the photo, touching only the pixels under the crop."""
+        assert self.photo is not None  # for the type checker; compose() has looked
+        height, width = self.photo.shape[:2]
+        scale, left, top = (
+            1 / self.place[0, 0],
+            -self.place[0, 2] / self.place[0, 0],
+            -self.place[1, 2] / self.place[1, 1],
+        )
+        x0, y0 = max(0, int(np.floor(left))), max(0, int(np.floor(top)))
+        x1 = min(width, int(np.ceil(left + self.side * scale)))
+        y1 = min(height, int(np.ceil(top + self.side * scale)))
+        back = cv2.invertAffineTransform(self.place) - np.array([[0, 0, x0], [0, 0, y0]])
+        window = (x1 - x0, y1 - y0)
+        flags = cv2.INTER_LINEAR
+        pasted = cv2.warpAffine(face, back, window, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        weight = cv2.warpAffine(self.mask, back, window, flags=flags)
+        frame = self.photo.copy()
+        region = np.ascontiguousarray(frame[y0:y1, x0:x1])
+        frame[y0:y1, x0:x1] = cv2.blendLinear(pasted, region, weight, 1 - weight)
+        return frame

@@ -1,0 +1,343 @@
+"""The renderer's network: a source picture, where its face points are, and where they shall be.
+
+Data flow (H = config.size, h = config.motion_size, N = 478 face points, K keypoints, C candidate flows)::
+
+    I_s (B,3,H,H)  p_s, p_d (B,N,2)  A (B,2,2)  z (B,110)
+    candidates   T_0 identity | T_mesh interpolated p_d -> p_s | T_k affine round keypoint k    (B,C,h,h,2)
+    dense motion hourglass([I_s warped by each T (3C), heat-map differences (K), driven maps (K)])
+                 -> mask over candidates (C), one occlusion per level (L+1), small residual flow (2)
+    T            sum_c mask_c T_c + residual                                                     (B,2h,2h,2)
+    encoder      I_s -> features at H, H/2, ... H/2^L              (computed once for a source picture)
+    bottleneck   features warped by T, times occlusion -> residual blocks with FiLM(z)
+    decoder      up | warped skip x occlusion | driven heat maps -> Conv, GroupNorm, FiLM(z), SiLU, per level
+    out          rgb (B,3,H,H), alpha (B,1,H,H);   I = alpha rgb + (1 - alpha) warp(I_s, T)
+
+| here | symbol | shape | unit |
+|---|---|---|---|
+| source | I_s | (B, 3, H, H) | RGB in [0, 1] |
+| points_source, points_driven | p^s, p^d | (B, 478, 2) | [-1, 1] over the crop |
+| affine | A = s_s/s_d [R_s R_d^-1]_2x2 | (B, 2, 2) | driven -> source, image axes |
+| code | z | (B, 110) | see ``config.CODE_SIZE`` |
+| flow | T | (B, h', w', 2) | backward: where in I_s a driven pixel comes from |
+
+References: Siarohin et al., "First Order Motion Model for Image Animation", NeurIPS 2019 (candidate flows, masks,
+occlusion); Ren et al., "PIRenderer", ICCV 2021 (explicit conditioning); Wang et al., "One-Shot Free-View Neural
+Talking-Head Synthesis", CVPR 2021.
+
+Differences from the papers:
+    * Keypoints come from the head model and not from a learned detector: exact, named, and none on the background.
+    * FOMM's Jacobian is the analytic ``A`` of the two poses; nothing has to be inverted.
+    * One more candidate, the mesh flow, interpolates the displacement of all face points, so that expression moves
+      the picture before anything is learned.
+    * Driven heat maps enter every decoder level, and FiLM the decoder: without them the mouth stays shut.
+    * ``alpha`` lets the warped source through, so that texture stays sharp at any resolution.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from shared.layers.warp import gaussian_maps, identity_grid, resize_flow, warp
+from synthesis.renderer.config import CODE_SIZE, RendererConfig
+from synthesis.renderer.points import CANDIDATES, KEYPOINTS, MESH
+
+
+@dataclass
+class Rendering:
+    """What the network makes of a batch.
+
+    Attributes:
+        image: ``(B, 3, H, H)`` the composed picture, [0, 1].
+        rgb: ``(B, 3, H, H)`` the network's own pixels.
+        alpha: ``(B, 1, H, H)`` where its own pixels are used.
+        flow: ``(B, 2h, 2h, 2)`` backward flow, normalised positions in the source.
+        warped: ``(B, 3, H, H)`` the source along the flow.
+        occlusion: ``(B, L + 1, h, h)`` 1 where the source shows what is needed; finest level first.
+    """
+
+    image: Tensor
+    rgb: Tensor
+    alpha: Tensor
+    flow: Tensor
+    warped: Tensor
+    occlusion: Tensor
+
+
+def conv_block(inputs: int, outputs: int, kernel: int = 3) -> nn.Sequential:
+    """Convolution, group normalisation, SiLU; the size stays."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2),
+        nn.GroupNorm(min(8, outputs), outputs),
+        nn.SiLU(),
+    )
+
+
+class FilmBlock(nn.Module):
+    """Convolution, normalisation, then scale and shift by the code (FiLM), then SiLU."""
+
+    def __init__(self, inputs: int, outputs: int, code: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.norm = nn.GroupNorm(min(8, outputs), outputs)
+        self.film = nn.Linear(code, 2 * outputs)
+        nn.init.zeros_(self.film.weight)
+        nn.init.zeros_(self.film.bias)
+
+    def forward(self, x: Tensor, code: Tensor) -> Tensor:
+        """``(B, inputs, h, w)``, ``(B, code)`` -> ``(B, outputs, h, w)``."""
+        scale, shift = self.film(code)[:, :, None, None].chunk(2, dim=1)
+        return F.silu(self.norm(self.conv(x)) * (1 + scale) + shift)
+
+
+class Hourglass(nn.Module):
+    """A U-net of average pooling down and nearest neighbours up; output ``(B, width, h, w)``."""
+
+    def __init__(self, inputs: int, width: int, maximum: int, levels: int) -> None:
+        super().__init__()
+        widths = [min(width * 2**level, maximum) for level in range(levels + 1)]
+        self.first = conv_block(inputs, width)
+        self.down = nn.ModuleList(
+            conv_block(a, b) for a, b in zip(widths, widths[1:], strict=False)
+        )
+        self.up = nn.ModuleList(
+            conv_block(widths[i + 1] + widths[i], widths[i]) for i in reversed(range(levels))
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(B, inputs, h, w)`` -> ``(B, width, h, w)``."""
+        skips = [self.first(x)]
+        for block in self.down:
+            skips.append(block(F.avg_pool2d(skips[-1], 2)))
+        x = skips.pop()
+        for block in self.up:
+            x = block(torch.cat([F.interpolate(x, scale_factor=2.0), skips.pop()], dim=1))
+        return x
+
+
+def mesh_flow(
+    points_source: Tensor, points_driven: Tensor, affine: Tensor, size: int, spread: float
+) -> Tensor:
+    """Interpolate the displacement of scattered points to a grid (normalised kernel regression).
+
+    ``T(x) = A x + sum_i w_i(x) (p^s_i - A p^d_i)``, ``w = softmax_i(-|x - p^d_i|^2 / 2 spread^2)``: beside the face
+    the nearest point's head-rigid motion goes on outwards.
+
+    Args:
+        points_source: ``(B, M, 2)`` in [-1, 1].
+        points_driven: ``(B, M, 2)``.
+        affine: ``(B, 2, 2)`` driven -> source.
+        size: Side of the grid.
+        spread: Standard deviation of the kernel, normalised units.
+
+    Returns:
+        ``(B, size, size, 2)``.
+    """
+    grid = identity_grid(size, size, like=points_driven).reshape(1, -1, 2)
+    # -|x - p|^2 without the term in x alone, which the softmax cancels
+    logits = (2 * grid @ points_driven.transpose(1, 2) - (points_driven**2).sum(-1)[:, None]) / (
+        2 * spread**2
+    )
+    offsets = points_source - points_driven @ affine.transpose(1, 2)
+    flow = grid @ affine.transpose(1, 2) + torch.softmax(logits, dim=-1) @ offsets
+    return flow.reshape(-1, size, size, 2)
+
+
+def keypoint_flows(
+    points_source: Tensor, points_driven: Tensor, affine: Tensor, size: int
+) -> Tensor:
+    """Return ``T_k(x) = p^s_k + A (x - p^d_k)`` for each keypoint, ``(B, K, size, size, 2)`` (FOMM, Eq. 4)."""
+    grid = identity_grid(size, size, like=points_driven).reshape(1, -1, 2)
+    turned = grid @ affine.transpose(1, 2)
+    offsets = points_source - points_driven @ affine.transpose(1, 2)
+    return (turned[:, None] + offsets[:, :, None]).reshape(len(offsets), -1, size, size, 2)
+
+
+class DenseMotion(nn.Module):
+    """Choose, for each place, which candidate flow is right, and where the source shows nothing of use."""
+
+    def __init__(self, config: RendererConfig) -> None:
+        super().__init__()
+        self.config = config
+        candidates = len(CANDIDATES) + 2
+        self.hourglass = Hourglass(
+            3 * candidates + 2 * len(KEYPOINTS),
+            config.motion_width,
+            config.motion_max,
+            config.motion_levels,
+        )
+        self.head = nn.Conv2d(config.motion_width, candidates + config.levels + 1 + 2, 5, padding=2)
+        nn.init.zeros_(self.head.weight)
+        bias = torch.zeros(candidates + config.levels + 3)
+        bias[1] = 2.0  # begin at the mesh flow
+        bias[candidates : candidates + config.levels + 1] = 2.0  # and with everything visible
+        self.head.bias = nn.Parameter(bias)
+
+    def candidates(
+        self, points_source: Tensor, points_driven: Tensor, affine: Tensor, size: int
+    ) -> Tensor:
+        """Return identity, mesh and keypoint flows, ``(B, C, size, size, 2)``."""
+        batch = len(points_source)
+        still = identity_grid(size, size, like=points_source).expand(batch, 1, size, size, 2)
+        mesh = mesh_flow(
+            points_source[:, MESH], points_driven[:, MESH], affine, size, self.config.mesh_spread
+        )
+        near = keypoint_flows(
+            points_source[:, CANDIDATES], points_driven[:, CANDIDATES], affine, size
+        )
+        return torch.cat([still, mesh[:, None], near], dim=1)
+
+    def forward(
+        self, source: Tensor, points_source: Tensor, points_driven: Tensor, affine: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the flow ``(B, 2h, 2h, 2)`` and the occlusion maps ``(B, L + 1, h, h)``."""
+        h, config = self.config.motion_size, self.config
+        small = F.interpolate(source, size=(h, h), mode="area")
+        flows = self.candidates(points_source, points_driven, affine, 2 * h)
+        count = flows.shape[1]
+        coarse = F.avg_pool2d(flows.flatten(0, 1).permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)
+        warped = warp(small.repeat_interleave(count, dim=0), coarse).reshape(
+            len(source), 3 * count, h, h
+        )
+        driven = gaussian_maps(points_driven[:, KEYPOINTS], h, config.heat_variance[0])
+        known = gaussian_maps(points_source[:, KEYPOINTS], h, config.heat_variance[0])
+        out = self.head(self.hourglass(torch.cat([warped, driven - known, driven], dim=1)))
+        mask, occlusion, residual = out.split([count, config.levels + 1, 2], dim=1)
+        mask = F.interpolate(torch.softmax(mask, dim=1), scale_factor=2.0, mode="bilinear")
+        residual = F.interpolate(residual, scale_factor=2.0, mode="bilinear").permute(0, 2, 3, 1)
+        flow = (mask[..., None] * flows).sum(dim=1) + 0.1 * residual
+        return flow, torch.sigmoid(occlusion)
+
+
+class Encoder(nn.Module):
+    """Source picture -> features at every level, finest first."""
+
+    def __init__(self, config: RendererConfig) -> None:
+        super().__init__()
+        widths = [config.width * 2**level for level in range(config.levels + 1)]
+        self.first = conv_block(3, widths[0], 5)
+        self.down = nn.ModuleList(
+            conv_block(a, b) for a, b in zip(widths, widths[1:], strict=False)
+        )
+
+    def forward(self, source: Tensor) -> list[Tensor]:
+        """``(B, 3, H, H)`` -> ``[(B, width 2^l, H / 2^l, H / 2^l)]``."""
+        features = [self.first(source)]
+        for block in self.down:
+            features.append(block(F.avg_pool2d(features[-1], 2)))
+        return features
+
+
+class Decoder(nn.Module):
+    """Warped features, driven heat maps and the code -> the network's own pixels and where to use them."""
+
+    def __init__(self, config: RendererConfig) -> None:
+        super().__init__()
+        self.config = config
+        widths = [config.width * 2**level for level in range(config.levels + 1)]
+        maps = len(KEYPOINTS)
+        self.enter = FilmBlock(widths[-1] + maps, widths[-1], config.code_width)
+        self.blocks = nn.ModuleList(
+            FilmBlock(widths[-1], widths[-1], config.code_width) for _ in range(2 * config.blocks)
+        )
+        self.up = nn.ModuleList(
+            FilmBlock(widths[level + 1] + widths[level] + maps, widths[level], config.code_width)
+            for level in reversed(range(config.levels))
+        )
+        self.out = nn.Conv2d(widths[0], 4, 5, padding=2)
+        nn.init.constant_(self.out.bias[3:], -2.0)  # begin with the warped source
+
+    def forward(
+        self, features: list[Tensor], flow: Tensor, occlusion: Tensor, points: Tensor, code: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return rgb ``(B, 3, H, H)`` and alpha ``(B, 1, H, H)``, both in [0, 1]."""
+        keypoints, variance = points[:, KEYPOINTS], self.config.heat_variance[1]
+        moved = []
+        for level, feature in enumerate(features):
+            size = feature.shape[-1]
+            seen = F.interpolate(
+                occlusion[:, level : level + 1], size=(size, size), mode="bilinear"
+            )
+            moved.append(warp(feature, resize_flow(flow, size)) * seen)
+        x = moved.pop()
+        maps = gaussian_maps(keypoints, x.shape[-1], variance * 2)
+        x = self.enter(torch.cat([x, maps], dim=1), code)
+        for first, second in zip(self.blocks[::2], self.blocks[1::2], strict=True):
+            x = x + second(first(x, code), code)
+        for block in self.up:
+            skip = moved.pop()
+            maps = gaussian_maps(keypoints, skip.shape[-1], variance)
+            x = block(torch.cat([F.interpolate(x, scale_factor=2.0), skip, maps], dim=1), code)
+        out = torch.sigmoid(self.out(x))
+        return out[:, :3], out[:, 3:]
+
+
+class RendererNetwork(nn.Module):
+    """The whole renderer; see the top of this file."""
+
+    def __init__(self, config: RendererConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.code = nn.Sequential(
+            nn.Linear(CODE_SIZE, config.code_width),
+            nn.SiLU(),
+            nn.Linear(config.code_width, config.code_width),
+            nn.SiLU(),
+        )
+        self.motion = DenseMotion(config)
+        self.encoder = Encoder(config)
+        self.decoder = Decoder(config)
+
+    def forward(
+        self,
+        source: Tensor,
+        points_source: Tensor,
+        points_driven: Tensor,
+        affine: Tensor,
+        code: Tensor,
+        features: list[Tensor] | None = None,
+    ) -> Rendering:
+        """Render; ``features`` may hold the encoder's output for ``source``, computed once.
+
+        Shapes: see the notation table of this module.
+        """
+        if features is None:
+            features = self.encoder(source)
+        flow, occlusion = self.motion(source, points_source, points_driven, affine)
+        rgb, alpha = self.decoder(features, flow, occlusion, points_driven, self.code(code))
+        warped = warp(source, resize_flow(flow, source.shape[-1]))
+        return Rendering(alpha * rgb + (1 - alpha) * warped, rgb, alpha, flow, warped, occlusion)
+
+
+def pose_affine(rotation_source: Tensor, rotation_driven: Tensor, scale: Tensor) -> Tensor:
+    """Return ``A = (s_s / s_d) [R_s R_d^-1]_2x2`` in image axes (y down), driven -> source, ``(B, 2, 2)``.
+
+    Args:
+        rotation_source: ``(B, 3, 3)`` head to camera.
+        rotation_driven: ``(B, 3, 3)``.
+        scale: ``(B,)`` s_s / s_d = depth of the driven head over depth of the source head.
+    """
+    turn = (rotation_source @ rotation_driven.transpose(1, 2))[:, :2, :2]
+    flip = torch.tensor([[1.0, -1.0], [-1.0, 1.0]], device=turn.device, dtype=turn.dtype)
+    return scale[:, None, None] * turn * flip
+
+
+def motion_code(
+    expression_source: Tensor,
+    expression_driven: Tensor,
+    angles_source: Tensor,
+    angles_driven: Tensor,
+) -> Tensor:
+    """Return z = [beta_d, beta_d - beta_s, rho_d, rho_d - rho_s], ``(B, 110)``; expressions (B, 52), angles (B, 3) rad."""
+    return torch.cat(
+        [
+            expression_driven,
+            expression_driven - expression_source,
+            angles_driven,
+            angles_driven - angles_source,
+        ],
+        dim=1,
+    )

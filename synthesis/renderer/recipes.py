@@ -1,0 +1,132 @@
+"""Profiles of the renderer's training, and the one function that runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+from torch.utils.data import DataLoader
+
+from shared.data.manifest import Manifest
+from shared.errors import InputError
+from shared.training.run import Budget, fit
+from shared.zoo.checkpoints import save_checkpoint
+from synthesis.renderer.config import PRESETS, RendererConfig
+from synthesis.renderer.dataset import FrameBank, PairBatches, load_bank
+from synthesis.renderer.training import RendererModule, RendererRecipe
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One part of a training: the network is convolutional, so it may begin on small pictures.
+
+    Attributes:
+        size: Side of the pictures, px.
+        recipe: Losses.
+        budget: Steps and batch.
+    """
+
+    size: int
+    recipe: RendererRecipe
+    budget: Budget
+
+
+def _stage(
+    size: int, steps: int, batch_size: int, *, precision: str = "32-true", **recipe: float
+) -> Stage:
+    return Stage(
+        size, RendererRecipe(steps=steps, **recipe), Budget(steps, None, batch_size, precision)
+    )  # type: ignore[arg-type]
+
+
+PROFILES: dict[str, tuple[Stage, ...]] = {
+    "smoke": (_stage(64, 20, 4),),
+    "cpu": (_stage(64, 4_000, 16), _stage(128, 5_000, 12, learning_rate=6e-4)),
+    "gpu": (
+        _stage(128, 8_000, 32, precision="bf16-mixed", perceptual=0.5),
+        _stage(256, 12_000, 16, precision="bf16-mixed", perceptual=0.5, learning_rate=5e-4),
+    ),
+    "paper": (
+        _stage(256, 200_000, 32, precision="bf16-mixed", perceptual=1.0, learning_rate=2e-4),
+    ),
+}
+"""Profile -> stages. ``paper`` keeps the published sizes: PIRenderer's 200 k steps, FOMM's learning rate."""
+
+
+def train_renderer(
+    manifest: Manifest,
+    out: Path,
+    *,
+    profile: str = "cpu",
+    seed: int = 0,
+    minutes: float | None = None,
+    device: str = "auto",
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Train a renderer, or go on with the training that ``out`` holds, and write the checkpoint.
+
+    Args:
+        manifest: A corpus with a ``train`` and a ``val`` split, rendered or prepared from real footage.
+        out: Folder of the run; the checkpoint is ``out/checkpoint``.
+        profile: One of :data:`PROFILES`.
+        seed: Seed of everything random.
+        minutes: Wall clock for each stage; None for the profile's steps alone.
+        device: Lightning's accelerator name.
+        progress: Called with (clips decoded, clips) while frames are cached.
+
+    Returns:
+        The folder of the checkpoint.
+
+    Raises:
+        InputError: If the profile is unknown or the corpus has no video.
+    """
+    if profile not in PROFILES:
+        raise InputError("unknown profile", found=profile, expected=" | ".join(PROFILES))
+    config, module = PRESETS[profile], None
+    torch.manual_seed(seed)
+    for number, stage in enumerate(PROFILES[profile]):
+        bank = load_bank(
+            manifest.where(split="train"), stage.size, out / "cache", progress=progress
+        )
+        held = load_bank(manifest.where(split="val"), stage.size, out / "cache", progress=progress)
+        following = RendererModule(config, stage.recipe, seed + number)
+        if module is not None:
+            following.network.load_state_dict(module.network.state_dict())
+        module = following
+        fit(
+            module,
+            DataLoader(
+                PairBatches(bank, stage.budget.batch_size, seed + number),
+                batch_size=None,
+                num_workers=1,
+            ),
+            out=out / f"stage{number}",
+            budget=replace(stage.budget, minutes=minutes),
+            validation=validation_pairs(held, seed),
+            device=device,
+            average=0.995,
+        )
+    return export(
+        module,
+        config,
+        out / "checkpoint",
+        {"profile": profile, "seed": seed, "clips": len(manifest)},
+    )
+
+
+def validation_pairs(
+    bank: FrameBank, seed: int, batches: int = 4, batch_size: int = 16
+) -> DataLoader:
+    """Return a small fixed set of held-out pairs."""
+    stream = iter(PairBatches(bank, batch_size, seed + 1000))
+    return DataLoader([next(stream) for _ in range(batches)], batch_size=None)  # type: ignore[arg-type]
+
+
+def export(module: RendererModule, config: RendererConfig, folder: Path, meta: dict) -> Path:
+    """Write the network in half precision with its configuration and card."""
+    card = Path(__file__).with_name("README.md").read_text("utf-8")
+    facts = {"kind": "renderer", "trained": True, "recipe": asdict(module.recipe), **meta}
+    save_checkpoint(folder, {"network": module.network}, {"network": asdict(config)}, card, facts)
+    return folder
