@@ -1,0 +1,116 @@
+"""Square crops around a head, and the affine maps between picture and crop.
+
+Everything here obeys docs/conventions.md: pixel coordinates run over the picture's edges, so the centre of
+the top left pixel is (0.5, 0.5), and a crop of any size covers the same square of the picture.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.errors import InputError
+
+Image = NDArray[np.uint8]
+Points = NDArray[np.floating]
+
+
+def apply_affine(matrix: Points, points: Points) -> Points:
+    """Map points ``(..., 2)`` by an affine ``(2, 3)`` matrix.
+
+    Example:
+        >>> apply_affine(np.array([[2.0, 0, 1], [0, 2.0, 0]]), np.array([3.0, 4.0])).tolist()
+        [7.0, 8.0]
+    """
+    return points @ matrix[:, :2].T + matrix[:, 2]
+
+
+def invert_affine(matrix: Points) -> Points:
+    """Return the inverse ``(2, 3)`` of an affine ``(2, 3)`` matrix."""
+    inverse = np.linalg.inv(matrix[:, :2])
+    return np.concatenate([inverse, -inverse @ matrix[:, 2:]], axis=1)
+
+
+def warp(image: Image, matrix: Points, size: int) -> Image:
+    """Cut the square that ``matrix`` maps to ``[0, size]²`` out of a picture.
+
+    The picture's border is repeated outside. A picture that shrinks is first sampled finer and then averaged
+    over areas, so that nothing aliases.
+
+    Args:
+        image: uint8 RGB ``(H, W, 3)``.
+        matrix: ``(2, 3)`` picture px -> crop px; a similarity.
+        size: Side of the crop, px.
+
+    Returns:
+        uint8 RGB ``(size, size, 3)``.
+    """
+    shrink = 1.0 / math.sqrt(abs(float(np.linalg.det(matrix[:, :2]))))
+    finer = max(1, math.ceil(shrink - 0.25))
+    fine = np.asarray(matrix, np.float64) * finer
+    # OpenCV counts from pixel centres: x_cv = x - 0.5 on both sides.
+    fine[:, 2] += 0.5 * fine[:, :2].sum(axis=1) - 0.5
+    side = size * finer
+    cut = cv2.warpAffine(
+        image, fine, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    if finer > 1:
+        cut = cv2.resize(cut, (size, size), interpolation=cv2.INTER_AREA)
+    return np.asarray(cut, np.uint8)
+
+
+@dataclass(frozen=True)
+class CropBox:
+    """An axis-aligned square of a picture that holds a whole head; roll is kept.
+
+    Attributes:
+        center: (x, y), px of the picture.
+        side: px of the picture.
+    """
+
+    center: tuple[float, float]
+    side: float
+
+    def __post_init__(self) -> None:
+        """Check that the square is finite and not empty."""
+        if not (np.isfinite([*self.center, self.side]).all() and self.side > 0):
+            raise InputError("a crop must be a finite square", found=(self.center, self.side))
+
+    @classmethod
+    def from_landmarks(cls, points: Points, scale: float = 2.35) -> CropBox:
+        """Frame a head by its landmarks.
+
+        Args:
+            points: ``(68, 2)`` or ``(478, 2)`` px.
+            scale: Crop side over face size.
+
+        Raises:
+            InputError: If the points are not 68 or 478, or not finite.
+        """
+        raise InputError("a crop needs 68 or 478 landmarks", found=(points.shape, scale))
+
+    def matrix(self, size: int) -> NDArray[np.float64]:
+        """Return the affine ``(2, 3)`` from picture px to px of a crop of ``size`` px."""
+        zoom = size / self.side
+        return np.array(
+            [
+                [zoom, 0.0, size / 2 - zoom * self.center[0]],
+                [0.0, zoom, size / 2 - zoom * self.center[1]],
+            ]
+        )
+
+    def cut(self, image: Image, size: int) -> Image:
+        """Return the crop as uint8 RGB ``(size, size, 3)``; the picture's border is repeated outside."""
+        return warp(image, self.matrix(size), size)
+
+    def to_crop(self, points: Points, size: int) -> Points:
+        """Map points ``(..., 2)`` from picture px to px of a crop of ``size`` px."""
+        return apply_affine(self.matrix(size), points)
+
+    def to_image(self, points: Points, size: int) -> Points:
+        """Map points ``(..., 2)`` from px of a crop of ``size`` px to picture px."""
+        return apply_affine(invert_affine(self.matrix(size)), points)
