@@ -36,6 +36,7 @@ Differences from the papers:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -101,7 +102,7 @@ class Hourglass(nn.Module):
         widths = [min(width * 2**level, maximum) for level in range(levels + 1)]
         self.first = conv_block(inputs, width)
         self.down = nn.ModuleList(
-            conv_block(a, b) for a, b in zip(widths, widths[1:], strict=False)
+            conv_block(a, b) for a, b in pairwise(widths)
         )
         self.up = nn.ModuleList(
             conv_block(widths[i + 1] + widths[i], widths[i]) for i in reversed(range(levels))
@@ -220,7 +221,7 @@ class Encoder(nn.Module):
         widths = [config.width * 2**level for level in range(config.levels + 1)]
         self.first = conv_block(3, widths[0], 5)
         self.down = nn.ModuleList(
-            conv_block(a, b) for a, b in zip(widths, widths[1:], strict=False)
+            conv_block(a, b) for a, b in pairwise(widths)
         )
 
     def forward(self, source: Tensor) -> list[Tensor]:
@@ -331,7 +332,7 @@ def motion_code(
     angles_source: Tensor,
     angles_driven: Tensor,
 ) -> Tensor:
-    """Return z = [beta_d, beta_d - beta_s, rho_d, rho_d - rho_s], ``(B, 110)``; expressions (B, 52), angles (B, 3) rad."""
+    """Return z = [beta_d, beta_d - beta_s, rho_d, rho_d - rho_s], ``(B, 110)``: expressions, angles (rad)."""
     return torch.cat(
         [
             expression_driven,

@@ -85,13 +85,14 @@ def train_renderer(
     if profile not in PROFILES:
         raise InputError("unknown profile", found=profile, expected=" | ".join(PROFILES))
     config, module = PRESETS[profile], None
-    torch.manual_seed(seed)
     for number, stage in enumerate(PROFILES[profile]):
         bank = load_bank(
             manifest.where(split="train"), stage.size, out / "cache", progress=progress
         )
         held = load_bank(manifest.where(split="val"), stage.size, out / "cache", progress=progress)
-        following = RendererModule(config, stage.recipe, seed + number)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed + number)
+            following = RendererModule(config, stage.recipe, seed + number)
         if module is not None:
             following.network.load_state_dict(module.network.state_dict())
         module = following

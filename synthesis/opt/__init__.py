@@ -1,0 +1,1 @@
+"""OPT: talking heads whose pose is free and whose mouth does not know the driving voice."""
