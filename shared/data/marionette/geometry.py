@@ -99,7 +99,6 @@ head/head-scale-depth decr incr 0.22
 head/head-scale-horiz decr incr 0.22
 head/head-scale-vert decr incr 0.12
 head/head-back-scale-depth decr incr 0.25
-head/head-angle in out 0.12
 forehead/forehead-nubian decr incr 0.08
 forehead/forehead-scale-vert decr incr 0.10
 forehead/forehead-temple decr incr 0.35
@@ -111,13 +110,11 @@ eyes/{}-eye-corner1 down up 0.30
 eyes/{}-eye-corner2 down up 0.30
 eyes/{}-eye-eyefold down up 0.30
 eyes/{}-eye-height2 decr incr 0.25
-eyes/{}-eye-push1 in out 0.25
 eyes/{}-eye-scale decr incr 0.22
 eyes/{}-eye-trans in out 0.22
 nose/nose-base down up 0.30
 nose/nose-curve concave convex 0.30
 nose/nose-flaring decr incr 0.30
-nose/nose-greek decr incr 0.30
 nose/nose-hump decr incr 0.30
 nose/nose-nostrils-width decr incr 0.22
 nose/nose-point down up 0.30
@@ -125,7 +122,6 @@ nose/nose-point-width decr incr 0.30
 nose/nose-scale-depth decr incr 0.22
 nose/nose-scale-horiz decr incr 0.28
 nose/nose-scale-vert decr incr 0.18
-nose/nose-volume decr incr 0.30
 nose/nose-width1 decr incr 0.30
 nose/nose-width2 decr incr 0.30
 mouth/mouth-angles down up 0.15
@@ -137,7 +133,6 @@ mouth/mouth-upperlip-volume decr incr 0.35
 mouth/mouth-scale-depth decr incr 0.20
 mouth/mouth-scale-horiz decr incr 0.24
 mouth/mouth-trans down up 0.15
-mouth/mouth-laugh-lines in out 0.25
 chin/chin-bones decr incr 0.22
 chin/chin-height decr incr 0.22
 chin/chin-jaw-drop decr incr 0.22
@@ -150,8 +145,8 @@ cheek/{}-cheek-volume decr incr 0.28
 ears/{}-ear-lobe decr incr 0.35
 ears/{}-ear-scale decr incr 0.25
 ears/{}-ear-wing decr incr 0.30
-neck/neck-double decr incr 0.15
-neck/neck-scale-depth decr incr 0.18
+neck/neck-double decr incr 0.08
+neck/neck-scale-depth decr incr 0.15
 neck/neck-scale-horiz decr incr 0.18
 """)
 _OUTLINES = (
@@ -166,9 +161,9 @@ _OUTLINES = (
 _ASYMMETRIES = {
     "brown": 2, "cheek": 2, "ear": 2, "eye": 8, "jaw": 3, "mouth": 2, "nose": 4, "temple": 1,
 }  # fmt: skip
-_SIDE_NOISE = 0.15
+_SIDE_NOISE = 0.1
 """How far left and right differ, as a share of a paired modifier's spread."""
-_ASYMMETRY = 0.18
+_ASYMMETRY = 0.12
 _LIMIT = 2.5
 """Spreads are cut off here, in standard deviations."""
 
@@ -255,7 +250,7 @@ def face_unit_targets() -> dict[str, Target]:
 
 
 def sample_shape(rng: np.random.Generator) -> Shape:
-    """Draw an adult: mixed ancestry, sex, age, build, sixty local modifiers, slight asymmetry.
+    """Draw an adult: mixed ancestry, sex, age, build, fifty local modifiers, slight asymmetry.
 
     Example:
         >>> shape = sample_shape(np.random.default_rng(0))
