@@ -84,14 +84,11 @@ class Compositor:
         )
         weight = cv2.resize(alpha, side, interpolation=cv2.INTER_LINEAR)
         face = cv2.blendLinear(own, self.warp(flow), weight, 1 - weight)
-        if self.photo is None:
-            return face
-        return self._paste(face)
+        return face if self.photo is None else self._paste(face, self.photo)
 
-    def _paste(self, face: Image) -> Image:
+    def _paste(self, face: Image, photo: Image) -> Image:
         """Blend the face into a copy of the photo, touching only the pixels under the crop."""
-        assert self.photo is not None  # for the type checker; compose() has looked
-        height, width = self.photo.shape[:2]
+        height, width = photo.shape[:2]
         scale, left, top = (
             1 / self.place[0, 0],
             -self.place[0, 2] / self.place[0, 0],
@@ -101,11 +98,12 @@ class Compositor:
         x1 = min(width, int(np.ceil(left + self.side * scale)))
         y1 = min(height, int(np.ceil(top + self.side * scale)))
         back = cv2.invertAffineTransform(self.place) - np.array([[0, 0, x0], [0, 0, y0]])
+        back[:, 2] += 0.5 * back[:, :2].sum(axis=1) - 0.5  # OpenCV counts from pixel centres
         window = (x1 - x0, y1 - y0)
         flags = cv2.INTER_LINEAR
         pasted = cv2.warpAffine(face, back, window, flags=flags, borderMode=cv2.BORDER_REPLICATE)
         weight = cv2.warpAffine(self.mask, back, window, flags=flags)
-        frame = self.photo.copy()
+        frame = photo.copy()
         region = np.ascontiguousarray(frame[y0:y1, x0:x1])
         frame[y0:y1, x0:x1] = cv2.blendLinear(pasted, region, weight, 1 - weight)
         return frame

@@ -101,9 +101,7 @@ class Hourglass(nn.Module):
         super().__init__()
         widths = [min(width * 2**level, maximum) for level in range(levels + 1)]
         self.first = conv_block(inputs, width)
-        self.down = nn.ModuleList(
-            conv_block(a, b) for a, b in pairwise(widths)
-        )
+        self.down = nn.ModuleList(conv_block(a, b) for a, b in pairwise(widths))
         self.up = nn.ModuleList(
             conv_block(widths[i + 1] + widths[i], widths[i]) for i in reversed(range(levels))
         )
@@ -220,9 +218,7 @@ class Encoder(nn.Module):
         super().__init__()
         widths = [config.width * 2**level for level in range(config.levels + 1)]
         self.first = conv_block(3, widths[0], 5)
-        self.down = nn.ModuleList(
-            conv_block(a, b) for a, b in pairwise(widths)
-        )
+        self.down = nn.ModuleList(conv_block(a, b) for a, b in pairwise(widths))
 
     def forward(self, source: Tensor) -> list[Tensor]:
         """``(B, 3, H, H)`` -> ``[(B, width 2^l, H / 2^l, H / 2^l)]``."""

@@ -1,0 +1,66 @@
+"""Native-resolution composition: what is not moved stays as it was, to the pixel."""
+
+import numpy as np
+import pytest
+
+from shared.face.crop import CropBox
+from synthesis.renderer.composition import Compositor, edge_mask
+
+
+def still_flow(size: int) -> np.ndarray:
+    axis = (np.arange(size, dtype=np.float32) + 0.5) / size * 2 - 1
+    return np.stack(np.meshgrid(axis, axis), axis=-1)
+
+
+@pytest.fixture
+def photo() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 255, (20, 24, 3), dtype=np.uint8)
+    return np.kron(coarse, np.ones((20, 20, 1), np.uint8))
+
+
+@pytest.mark.parametrize("center", [(240.0, 200.0), (40.0, 60.0), (470.0, 390.0)])
+def test_no_motion_and_no_own_pixels_give_the_photo_back(photo, center):
+    compositor = Compositor(photo, CropBox(center, 200.0))
+    frame = compositor.compose(
+        still_flow(64), np.zeros((128, 128, 3), np.float32), np.zeros((128, 128), np.float32)
+    )
+    assert frame.shape == photo.shape
+    assert np.abs(frame.astype(int) - photo).max() <= 2
+
+
+def test_outside_the_crop_nothing_ever_changes(photo):
+    compositor = Compositor(photo, CropBox((240.0, 200.0), 200.0))
+    frame = compositor.compose(
+        still_flow(64) * 0.5, np.ones((128, 128, 3), np.float32), np.ones((128, 128), np.float32)
+    )
+    changed = np.abs(frame.astype(int) - photo).max(-1) > 0
+    rows, columns = np.nonzero(changed)
+    assert rows.size
+    assert rows.min() >= 99 and rows.max() <= 301
+    assert columns.min() >= 139 and columns.max() <= 341
+
+
+def test_a_size_gives_the_square_crop(photo):
+    compositor = Compositor(photo, CropBox((240.0, 200.0), 200.0), size=96)
+    frame = compositor.compose(
+        still_flow(64), np.zeros((128, 128, 3), np.float32), np.zeros((128, 128), np.float32)
+    )
+    assert frame.shape == (96, 96, 3)
+    assert compositor.frame_size == (96, 96)
+
+
+def test_own_pixels_enter_where_alpha_says(photo):
+    compositor = Compositor(photo, CropBox((240.0, 200.0), 200.0), size=128)
+    alpha = np.zeros((128, 128), np.float32)
+    alpha[60:70, 60:70] = 1
+    frame = compositor.compose(still_flow(64), np.ones((128, 128, 3), np.float32), alpha)
+    assert (frame[62:68, 62:68] == 255).all()
+    assert np.abs(frame[:50].astype(int) - compositor.face[:50]).max() <= 2
+
+
+def test_the_edge_mask_is_symmetric_and_falls_to_nothing():
+    mask = edge_mask(50)
+    assert np.allclose(mask, mask.T)
+    assert np.allclose(mask, mask[::-1])
+    assert mask[0].max() < 0.05

@@ -1,0 +1,108 @@
+"""The renderer's equations against slow numpy, and the promises of its network."""
+
+import numpy as np
+import pytest
+import torch
+
+from shared.face.camera import rotation_matrix
+from shared.layers.warp import identity_grid, warp
+from synthesis.renderer.config import CODE_SIZE, PRESETS
+from synthesis.renderer.network import (
+    RendererNetwork,
+    keypoint_flows,
+    mesh_flow,
+    pose_affine,
+)
+
+
+def random_inputs(batch: int = 2, size: int = 64, seed: int = 0) -> tuple[torch.Tensor, ...]:
+    g = torch.Generator().manual_seed(seed)
+    return (
+        torch.rand(batch, 3, size, size, generator=g),
+        torch.rand(batch, 478, 2, generator=g) * 1.2 - 0.6,
+        torch.rand(batch, 478, 2, generator=g) * 1.2 - 0.6,
+        torch.eye(2).repeat(batch, 1, 1),
+        torch.randn(batch, CODE_SIZE, generator=g),
+    )
+
+
+@pytest.fixture(scope="module")
+def network() -> RendererNetwork:
+    torch.manual_seed(0)
+    return RendererNetwork(PRESETS["smoke"]).eval()
+
+
+def test_mesh_flow_matches_a_slow_loop():
+    rng = np.random.default_rng(0)
+    source, driven = rng.uniform(-0.5, 0.5, (2, 7, 2))
+    affine = np.array([[1.1, 0.2], [-0.1, 0.9]])
+    fast = mesh_flow(*(torch.tensor(a)[None] for a in (source, driven, affine)), 6, 0.2)[0].numpy()
+    for row in range(6):
+        for column in range(6):
+            x = np.array([(column + 0.5) / 3 - 1, (row + 0.5) / 3 - 1])
+            weight = np.exp(-((x - driven) ** 2).sum(-1) / (2 * 0.2**2))
+            offset = (weight[:, None] * (source - driven @ affine.T)).sum(0) / weight.sum()
+            assert np.allclose(fast[row, column], affine @ x + offset)
+
+
+def test_keypoint_flow_sends_each_driven_keypoint_to_its_source():
+    source, driven = torch.rand(2, 1, 3, 2, dtype=torch.float64).unbind(0)
+    affine = torch.tensor([[[0.9, 0.3], [-0.3, 0.9]]], dtype=torch.float64)
+    flow = keypoint_flows(source, driven, affine, 5)
+    grid = identity_grid(5, 5, like=source)
+    for k in range(3):
+        expected = source[0, k] + (grid - driven[0, k]) @ affine[0].T
+        assert torch.allclose(flow[0, k], expected)
+
+
+def test_equal_points_leave_the_picture_as_it_is(network):
+    source, points, _, affine, code = random_inputs()
+    out = network(source, points, points, affine, code)
+    still = identity_grid(out.flow.shape[1], out.flow.shape[2], like=source)
+    assert (out.flow - still).abs().max() < 1e-4
+    assert (
+        out.warped - warp(source, identity_grid(64, 64, like=source)[None].expand(2, -1, -1, -1))
+    ).abs().max() < 1e-2
+
+
+def test_a_turn_of_the_camera_is_its_inverse_affine():
+    turned = torch.from_numpy(rotation_matrix(np.array([[0.0, 0.0, 0.3]]))).float()
+    straight = torch.eye(3)[None]
+    affine = pose_affine(straight, turned, torch.ones(1))[0]
+    # the driven head is tilted anticlockwise by 0.3 for the viewer; in y-down axes going back turns by +0.3
+    expected = torch.tensor([[np.cos(0.3), -np.sin(0.3)], [np.sin(0.3), np.cos(0.3)]]).float()
+    assert torch.allclose(affine, expected, atol=1e-6)
+
+
+def test_shapes_ranges_and_finiteness(network):
+    out = network(*random_inputs())
+    assert out.image.shape == (2, 3, 64, 64)
+    assert out.alpha.shape == (2, 1, 64, 64)
+    assert 0 <= out.image.min() and out.image.max() <= 1
+    assert all(torch.isfinite(value).all() for value in (out.image, out.flow, out.occlusion))
+
+
+def test_a_batch_equals_a_loop_and_repeats_itself(network):
+    inputs = random_inputs(batch=3)
+    whole = network(*inputs).image
+    assert torch.equal(whole, network(*inputs).image)
+    for number in range(3):
+        alone = network(*(value[number : number + 1] for value in inputs)).image
+        assert torch.allclose(alone[0], whole[number], atol=1e-5)
+
+
+def test_features_may_be_computed_once(network):
+    inputs = random_inputs()
+    features = network.encoder(inputs[0])
+    assert torch.allclose(network(*inputs, features).image, network(*inputs).image, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_builds_and_the_paper_has_the_published_scale(name):
+    with torch.device("meta"):
+        network = RendererNetwork(PRESETS[name])
+    millions = sum(p.numel() for p in network.parameters()) / 1e6
+    if name == "paper":
+        assert 15 < millions < 60  # PIRenderer 22.5, face-vid2vid 53 (without its detectors)
+    else:
+        assert millions < 8
