@@ -1,0 +1,139 @@
+"""Where MediaPipe's 478 landmarks lie on the head model, found on renders with known geometry.
+
+    renders of random heads ── landmark net ──► detections (N, 478, 2)
+                            ── known camera ──► vertices   (N, V, 2)
+    for each landmark: the surface point whose projections lie nearest to its detections over all renders
+    (geometric median); its mirror point serves the landmark of the other side, so that both are one search.
+
+Expressions tell the upper lip or lid from the lower: a point of the wrong one parts from the detections
+as soon as the mouth or the eye opens.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from shared.face.head_model import LANDMARKS_478, REGIONS, HeadModel
+
+Array = NDArray[np.float32]
+Index = NDArray[np.int64]
+
+OUTER_CORNERS = (33, 263)
+"""Landmarks of the eyes' outer corners; their distance is the unit of every error."""
+IRISES = range(468, 478)
+_GRID = 6
+_SOFT = 0.01
+"""Distances below this share of the inter-ocular distance count quadratically, others linearly."""
+
+
+def calibrate(
+    model: HeadModel, mirror: Index, detections: Array, vertices: Array
+) -> tuple[NDArray[np.int32], Array, Array]:
+    """Return each landmark's three vertices ``(478, 3)``, their weights ``(478, 3)``, its spread ``(478,)``.
+
+    Args:
+        model: The head model whose surface is searched (its own landmarks are not used).
+        mirror: ``(V,)`` the vertex on the other side of each vertex.
+        detections: ``(N, 478, 2)`` detected landmarks, px.
+        vertices: ``(N, V, 2)`` true projections of the model's vertices, px.
+    """
+    scale = inter_ocular(detections)[:, None, None]
+    detected, projected = detections / scale, vertices / scale
+    partner = mirror_pairs(detections)
+    skin, eyeball = _searchable(model)
+    corners = np.zeros((LANDMARKS_478, 3), np.int32)
+    weights = np.zeros((LANDMARKS_478, 3), np.float32)
+    spread = np.zeros(LANDMARKS_478, np.float32)
+    for first in range(LANDMARKS_478):
+        second = int(partner[first])
+        if second < first:
+            continue
+        both = np.stack([detected[:, first], detected[:, second]])
+        allowed = eyeball if first in IRISES else skin
+        found, weight = _search(model, mirror, allowed, both, projected)
+        for landmark, three in ((first, found), (second, mirror[found])):
+            corners[landmark], weights[landmark] = three, weight
+            point = np.einsum("nkc,k->nc", projected[:, three], weight)
+            spread[landmark] = np.median(np.linalg.norm(point - detected[:, landmark], axis=-1))
+    return corners, weights, spread
+
+
+def inter_ocular(points: Array) -> Array:
+    """Return the distance between the eyes' outer corners, ``(..., 478, 2)`` px -> ``(...,)`` px."""
+    left, right = (points[..., corner, :] for corner in OUTER_CORNERS)
+    return np.asarray(np.linalg.norm(left - right, axis=-1))
+
+
+def mirror_pairs(detections: Array) -> Index:
+    """Return the landmark ``(478,)`` on the other side of each landmark, from the mean detected face.
+
+    Args:
+        detections: ``(N, 478, 2)`` px, heads turned to both sides about equally.
+    """
+    right, left = (detections[:, corner] for corner in OUTER_CORNERS)
+    axis = left - right
+    across = np.stack([-axis[:, 1], axis[:, 0]], axis=-1)
+    frame = np.stack([axis, across], axis=1) / (axis**2).sum(axis=-1)[:, None, None]
+    centred = detections - ((left + right) / 2)[:, None]
+    upright = np.median(np.einsum("nij,nlj->nli", frame, centred), axis=0)
+    partner = np.arange(LANDMARKS_478)
+    for group in (np.arange(IRISES.start), np.array(IRISES)):
+        flipped = upright[group] * [-1, 1]
+        gaps = np.linalg.norm(upright[group][:, None] - flipped[None], axis=-1)
+        _, matched = linear_sum_assignment(gaps + gaps.T)
+        partner[group] = group[matched]
+    return partner
+
+
+def _searchable(model: HeadModel) -> tuple[Index, Index]:
+    """Return the vertices that a landmark may lie at: skin that can be seen from before, and eyeballs."""
+    eyeball = model.regions == REGIONS.index("eyeball")
+    hidden = np.isin(model.regions, [REGIONS.index(name) for name in ("inner mouth", "scalp")])
+    before = model.mean[:, 2] > np.quantile(model.mean[~eyeball, 2], 0.25)
+    corners = model.mean[model.triangles]
+    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    facing = np.zeros(len(model.mean), bool)
+    np.logical_or.at(
+        facing, model.triangles[normal[:, 2] > -0.2 * np.linalg.norm(normal, axis=1)], True
+    )
+    skin = before & ~hidden & ~eyeball & facing
+    return np.flatnonzero(skin), np.flatnonzero(eyeball)
+
+
+def _search(
+    model: HeadModel, mirror: Index, allowed: Index, both: Array, projected: Array
+) -> tuple[Index, Array]:
+    """Return three vertices and weights of the surface point that serves a pair of landmarks best.
+
+    Args:
+        model: For its triangles.
+        mirror: ``(V,)``.
+        allowed: Vertices to search.
+        both: ``(2, N, 2)`` detections of the landmark and of its partner, inter-ocular distances.
+        projected: ``(N, V, 2)`` in the same unit.
+    """
+    cost = _cost(projected[:, allowed], both[0]) + _cost(projected[:, mirror[allowed]], both[1])
+    nearest = allowed[np.argsort(cost)[:3]]
+    inside = np.isin(model.triangles, allowed).all(axis=1)
+    rings = model.triangles[inside & np.isin(model.triangles, nearest).any(axis=1)]
+    if len(rings) == 0:
+        return np.repeat(nearest[:1], 3), np.full(3, 1 / 3, np.float32)
+    steps = [(a, b, _GRID - a - b) for a in range(_GRID + 1) for b in range(_GRID + 1 - a)]
+    grid = np.array(steps, np.float32) / _GRID
+    sides = (
+        np.einsum("gk,nfkc->nfgc", grid, projected[:, side]) for side in (rings, mirror[rings])
+    )
+    costs = sum(
+        _cost(points.reshape(len(points), -1, 2), seen)
+        for points, seen in zip(sides, both, strict=True)
+    )
+    triangle, place = divmod(int(np.argmin(costs)), len(grid))
+    return rings[triangle].astype(np.int64), grid[place]
+
+
+def _cost(points: Array, seen: Array) -> Array:
+    """Return the mean softened distance of candidates ``(N, C, 2)`` to detections ``(N, 2)``."""
+    gaps = ((points - seen[:, None]) ** 2).sum(axis=-1)
+    return np.asarray(np.sqrt(gaps + _SOFT**2).mean(axis=0))
