@@ -1,0 +1,56 @@
+"""Write a file beside its place and rename it when it is whole."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from shared.errors import OutputError
+
+
+@contextmanager
+def replacing(target: str | Path) -> Iterator[Path]:
+    """Give a new empty file beside ``target``; rename it to ``target`` if the block succeeds, else remove it.
+
+    For writers that need a path of their own (encoders); for content in memory there is
+    :func:`shared.custody.write_atomic`. The temporary name keeps the extension and is never the same twice.
+
+    Raises:
+        OutputError: If the folder is missing or not writable, or ``target`` is a folder.
+
+    Example:
+        >>> import tempfile
+        >>> place = Path(tempfile.mkdtemp()) / "a.txt"
+        >>> with replacing(place) as temporary:
+        ...     _ = temporary.write_text("whole")
+        >>> place.read_text(), len(list(place.parent.iterdir()))
+        ('whole', 1)
+    """
+    place = Path(target)
+    temporary = place.with_name(f".{place.stem}.{secrets.token_hex(4)}{place.suffix}")
+    with writing(place):
+        if place.is_dir():
+            raise OutputError(f"cannot write {place}", found="a folder of that name", fix="choose a file name")
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    try:
+        yield temporary
+        with writing(place):
+            temporary.replace(place)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(target: str | Path) -> Iterator[None]:
+    """Turn what the system raises while ``target`` is written into an :class:`OutputError`."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {target}",
+            found=error.strerror or error,
+            fix="choose a folder that exists, is writable and has space",
+        ) from error

@@ -1,0 +1,75 @@
+"""Open a media container with the doors shut: local files of known kinds only, bounded frames, errors with codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import av.error
+
+from shared.errors import InputError
+from shared.media.image import picture_kind
+
+MAX_FRAME_PIXELS = 8192 * 8192
+"""Frames with more pixels than this are refused from the header: one of them decodes to 200 MB."""
+
+# FFmpeg also knows playlists that name other files and hosts, and raw formats that match anything; none is here.
+_DEMUXERS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts,mpeg,flv,asf,ogg,wav,w64,mp3,flac,aac,caf,aiff,au,amr,"
+    "ac3,eac3,dv,mxf,ivf,rm,wv,ape,tta"
+)
+
+
+def open_container(path: str | Path, *, max_pixels: int = MAX_FRAME_PIXELS) -> Any:
+    """Open a local video or audio file and return PyAV's input container; close it after use.
+
+    Raises:
+        InputError: If the file is missing, empty, a still picture, damaged or no media at all.
+    """
+    kind = picture_kind(path)
+    if kind is not None:
+        raise InputError(
+            f"{path} is a still picture or an animated one of a kind that is not read as video",
+            found=kind,
+            fix="give a video; a picture is read with read_image, an animation can be converted to mp4",
+        )
+    closed = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"}
+    with decoding(path):
+        # "file:" keeps names such as "12:30.mp4" from being taken for a protocol. max_pixels bounds what
+        # FFmpeg itself decodes while it looks at the streams.
+        return av.open(
+            f"file:{Path(path).absolute()}",
+            container_options=closed,
+            options={"max_pixels": str(max_pixels)},
+            metadata_errors="replace",
+        )
+
+
+@contextmanager
+def decoding(path: str | Path) -> Iterator[None]:
+    """Turn what FFmpeg raises while it reads ``path`` into an :class:`InputError`."""
+    try:
+        yield
+    except (av.error.FFmpegError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path} cannot be read as video or audio",
+            found=getattr(error, "strerror", None) or error,
+            fix="check that it plays, or convert it: ffmpeg -i IN -c:v libx264 -c:a aac OUT.mp4",
+        ) from error
+
+
+def video_stream(container: Any) -> Any | None:
+    """Return the first moving-picture stream (cover art does not count), or None."""
+    cover = av.stream.Disposition.attached_pic
+    return next((s for s in container.streams.video if not s.disposition & cover), None)
+
+
+def start_of(stream: Any) -> Fraction:
+    """Return a stream's declared start on the container's clock, seconds, exact; 0 when it declares none."""
+    if stream.start_time is None or stream.time_base is None:
+        return Fraction(0)
+    return Fraction(stream.start_time) * Fraction(stream.time_base)

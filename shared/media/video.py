@@ -1,0 +1,247 @@
+"""Video in and out, one frame at a time: memory does not grow with length, rates are exact fractions."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from av.error import FFmpegError
+from av.video.reformatter import Interpolation
+from numpy.typing import NDArray
+
+from shared.errors import InputError, LimitExceeded
+from shared.media.container import MAX_FRAME_PIXELS, decoding, open_container, video_stream
+from shared.media.timing import Clock, at_constant_rate
+from shared.media.video_writer import VideoWriter
+
+__all__ = ["Frame", "VideoInfo", "VideoReader", "VideoWriter", "probe"]
+
+Frame = NDArray[np.uint8]
+"""uint8 RGB ``(H, W, 3)``."""
+
+_COMMON_RATES = (24, 25, 30, 48, 50, 60, 120)
+_RATES = (*(Fraction(n) for n in _COMMON_RATES), *(Fraction(n * 1000, 1001) for n in (24, 30, 60, 120)))
+_SNAP = Fraction(1, 50_000)
+_FASTEST = Fraction(1000)
+_USUAL_RATE = Fraction(25)
+_PACKETS_LOOKED_AT = 300
+_UNEVEN = Fraction(1, 10)
+# Rounds instead of truncating and interpolates colour: without these, swscale darkens by up to 2 levels.
+_EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a video's header says, checked by decoding its first frame.
+
+    Attributes:
+        path: The file.
+        fps: Frames a second, exact: 29.97 is 30000/1001. Of a variable rate the mean.
+        width: Pixels, upright.
+        height: Pixels, upright.
+        frames: Number of frames, declared or worked out from duration and rate; None if neither is known.
+        duration: Seconds, as declared; None if not.
+        has_audio: Whether there is an audio track.
+        rotation: Degrees anticlockwise that the stored frames are turned to stand upright: 0, 90, 180 or 270.
+        variable_rate: Whether the time from frame to frame varies by more than a tenth (first 300 packets).
+    """
+
+    path: Path
+    fps: Fraction
+    width: int
+    height: int
+    frames: int | None
+    duration: float | None
+    has_audio: bool
+    rotation: int
+    variable_rate: bool
+
+
+def probe(path: str | Path, *, max_pixels: int = MAX_FRAME_PIXELS) -> VideoInfo:
+    """Read a video's facts. GIFs are video; still pictures, animated WebP and AVIF are refused.
+
+    Raises:
+        InputError: If the file is missing, empty, damaged, a picture, or holds no video.
+        LimitExceeded: If a frame has more than ``max_pixels`` pixels (judged by the header, before decoding).
+    """
+    with open_container(path, max_pixels=max_pixels) as container:
+        stream = _stream_of(path, container, max_pixels)
+        fps = _rate_of(stream)
+        variable = _is_variable(path, container, stream)
+        declared = stream.frames
+        duration = _duration_of(container, stream)
+    # Opened anew: not every container can be wound back after the look at its packets.
+    with open_container(path, max_pixels=max_pixels) as container:
+        first = next(_decoded(container, _stream_of(path, container, max_pixels), []), None)
+        if first is None:
+            raise InputError(f"{path} holds no frame that can be decoded", fix="get a whole copy of it")
+        rotation = round(first.rotation / 90) % 4 * 90
+        width, height = (first.width, first.height) if rotation % 180 == 0 else (first.height, first.width)
+        return VideoInfo(
+            path=Path(path),
+            fps=fps,
+            width=width,
+            height=height,
+            frames=declared or (round(duration * fps) if duration is not None else None),
+            duration=None if duration is None else float(duration),
+            has_audio=bool(container.streams.audio),
+            rotation=rotation,
+            variable_rate=variable,
+        )
+
+
+class VideoReader:
+    """A video as a stream of upright uint8 RGB frames ``(H, W, 3)`` in the order in which they are shown.
+
+    Each iteration starts anew and holds a few frames at most. Pixels are as stored: a sample aspect ratio other than
+    1:1 is not applied; frames of a stream that changes its size are scaled to the first one's.
+    What cannot be decoded is left out and counted in ``damaged``; only a file without a single good frame is refused.
+
+    Args:
+        path: Any video FFmpeg reads, GIFs included.
+        fps: Give the frames at this constant rate, by their time stamps; None gives every frame as stored.
+        max_pixels: Refuse larger frames from the header.
+
+    Attributes:
+        info: See :class:`VideoInfo`.
+        damaged: Packets and frames of the latest iteration that were broken.
+
+    Raises:
+        InputError: If the file is missing, empty, damaged, a picture, or holds no video.
+        LimitExceeded: If its frames are too large.
+    """
+
+    def __init__(
+        self, path: str | Path, *, fps: Fraction | None = None, max_pixels: int = MAX_FRAME_PIXELS
+    ) -> None:
+        if fps is not None and not 0 < fps <= _FASTEST:
+            raise InputError("fps is out of range", found=fps, expected=f"0 < fps <= {_FASTEST}")
+        self.info = probe(path, max_pixels=max_pixels)
+        self._fps = None if fps is None else Fraction(fps)
+        self._max_pixels = max_pixels
+        self._complaints: list[str] = []
+        self._running: list[Generator[Frame, None, None]] = []
+
+    @property
+    def damaged(self) -> int:
+        """How many packets and frames of the latest iteration were broken."""
+        return len(self._complaints)
+
+    def __enter__(self) -> VideoReader:
+        """Return the reader itself."""
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        """Close the file."""
+        for frames in self._running:
+            frames.close()
+        self._running.clear()
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Give the frames from the start."""
+        self._complaints = []
+        frames = self._frames(self._complaints)
+        self._running = [frames]
+        return frames
+
+    def _frames(self, complaints: list[str]) -> Generator[Frame, None, None]:
+        path = self.info.path
+        with closing(open_container(path, max_pixels=self._max_pixels)) as container:
+            stream = _stream_of(path, container, self._max_pixels)
+            stream.thread_type = "AUTO"
+            decoded = _decoded(container, stream, complaints)
+            if self._fps is not None:
+                decoded = at_constant_rate(_timed(decoded, stream, 1 / self.info.fps), self._fps)
+            for frame in decoded:
+                yield self._upright(frame)
+
+    def _upright(self, frame: Any) -> Frame:
+        turns = self.info.rotation // 90
+        size = (self.info.width, self.info.height) if turns % 2 == 0 else (self.info.height, self.info.width)
+        pixels = frame.to_ndarray(
+            format="rgb24", width=size[0], height=size[1], interpolation=_EXACT, threads=1
+        )
+        return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
+
+
+def _stream_of(path: str | Path, container: Any, max_pixels: int) -> Any:
+    stream = video_stream(container)
+    if stream is None:
+        raise InputError(f"{path} has no video", found="audio only", fix="give a video")
+    context = stream.codec_context
+    if context is None:
+        raise InputError(f"{path} is in a codec that is not supported", fix="convert it to H.264")
+    if context.width * context.height > max_pixels:
+        raise LimitExceeded(
+            f"{path} has too many pixels a frame",
+            found=f"{context.width} x {context.height}",
+            expected=f"at most {max_pixels} pixels",
+            fix="scale it down",
+        )
+    # Also bounds what a later header inside the stream may ask the decoder to allocate.
+    context.options = {"max_pixels": str(max_pixels)}
+    return stream
+
+
+def _decoded(container: Any, stream: Any, complaints: list[str]) -> Iterator[Any]:
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+        except FFmpegError as error:
+            complaints.append(str(error))
+            return
+        if packet is None:
+            return
+        try:
+            frames = packet.decode()
+        except FFmpegError as error:
+            complaints.append(str(error))
+            continue
+        for frame in frames:
+            if frame.is_corrupt:
+                complaints.append("corrupt frame")
+            yield frame
+
+
+def _timed(frames: Iterable[Any], stream: Any, step: Fraction) -> Iterator[tuple[Fraction, Fraction, Any]]:
+    clock = Clock(step)
+    base = Fraction(stream.time_base)
+    for frame in frames:
+        own = Fraction(frame.duration or 0) * base
+        time = clock.time_of(None if frame.pts is None else frame.pts * Fraction(frame.time_base or base))
+        yield time, own if 0 < own <= 10 * step else step, frame
+
+
+def _rate_of(stream: Any) -> Fraction:
+    for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
+        if rate and 0 < rate <= _FASTEST:
+            near = min(_RATES, key=lambda known: abs(known - rate))
+            return near if abs(near - rate) <= near * _SNAP else Fraction(rate)
+    return _USUAL_RATE
+
+
+def _duration_of(container: Any, stream: Any) -> Fraction | None:
+    if stream.duration and stream.time_base:
+        return Fraction(stream.duration) * Fraction(stream.time_base)
+    return Fraction(container.duration, 1_000_000) if container.duration else None
+
+
+def _is_variable(path: str | Path, container: Any, stream: Any) -> bool:
+    with decoding(path):
+        packets = itertools.islice(container.demux(stream), _PACKETS_LOOKED_AT)
+        stamps = sorted(packet.pts for packet in packets if packet.pts is not None)
+    # The ends are left out: a packet whose neighbour in time is still to come would look like a gap.
+    steps = [b - a for a, b in itertools.pairwise(stamps[: -len(stamps) // 10 or None])]
+    if len(steps) < 2:
+        return False
+    middle = sorted(steps)[len(steps) // 2]
+    # One tick of slack on each side: containers round stamps to their own time base.
+    return max(abs(step - middle) for step in steps) > max(middle * _UNEVEN, 2)
