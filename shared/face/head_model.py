@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ from safetensors.numpy import load_file, save_file
 from shared.custody import sha256_of
 from shared.errors import InputError, WeightsError
 from shared.face.camera import Camera, rotation_matrix
+from shared.face.points import IBUG68
 from shared.motion import FACE_UNITS
 
 if TYPE_CHECKING:
@@ -43,16 +44,6 @@ HEAD_MODEL_SHA256 = "268ab41917e779c48e9c50ce196161e49803325da26bded795d64b2455d
 LANDMARKS_478 = 478
 """Points of MediaPipe's face mesh; 468-472 are the iris of the right eye, 473-477 of the left."""
 
-INDEX_68: NDArray[np.int64] = np.array([
-    127, 234, 93, 132, 58, 172, 136, 149, 152, 378, 365, 397, 288, 361, 323, 454, 356,  # jaw line
-    70, 63, 105, 66, 107, 336, 296, 334, 293, 300,  # brows
-    168, 197, 5, 4, 75, 97, 2, 326, 305,  # nose
-    33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,  # eyes
-    61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181,  # lips, outer line
-    78, 82, 13, 312, 308, 317, 14, 87,  # lips, inner line
-])  # fmt: skip
-"""The 68 points of the iBUG convention as members of the 478."""
-
 REGIONS: tuple[str, ...] = (
     "skin", "left eye", "right eye", "nose", "lips", "inner mouth", "brows", "ears", "neck",
     "scalp", "eyeball",
@@ -60,8 +51,7 @@ REGIONS: tuple[str, ...] = (
 """Names of the labels in :attr:`HeadModel.regions`."""
 
 
-@dataclass(frozen=True)
-class LinearPoints:
+class LinearPoints(NamedTuple):
     """Points that depend linearly on identity and expression.
 
     Attributes:
@@ -216,7 +206,7 @@ class HeadModel:
                 raise InputError("unknown landmark set", found=which, expected="478 | 68 | indices")
             if which == "478":
                 return every
-        index = INDEX_68 if isinstance(which, str) else np.asarray(which, np.int64)
+        index = IBUG68 if isinstance(which, str) else np.asarray(which, np.int64)
         if index.ndim != 1 or index.size == 0 or index.min() < 0 or index.max() >= LANDMARKS_478:
             raise InputError("landmark indices out of range", found=which, expected="0 to 477")
         return LinearPoints(every.mean[index], every.identity[:, index], every.expression[:, index])
@@ -246,7 +236,7 @@ class HeadModel:
             expression.new_tensor(part) for part in (bases.mean, bases.identity, bases.expression)
         )
         points = identity @ own.flatten(1) + expression @ moved.flatten(1)
-        return points.unflatten(-1, mean.shape) + mean
+        return points.reshape(*points.shape[:-1], *mean.shape) + mean
 
     def encode(self, vertices: Array) -> Array:
         """Return the identity ``(..., I)`` that comes nearest to ``(..., V, 3)`` metres at rest."""
