@@ -105,7 +105,7 @@ class CenterFace:
 
     def detect(self, image: Image) -> list[Face]:
         """Return the faces of a uint8 RGB picture ``(H, W, 3)``, largest first."""
-        _check_image(image)
+        check_image(image)
         faces = self._pass(image, self.longest_side)
         if not faces and max(image.shape[:2]) > self.longest_side:
             faces = self._pass(image, self.second_look)
@@ -194,33 +194,8 @@ class GivenBoxes:
 
     def detect(self, image: Image) -> list[Face]:
         """Return the given boxes, largest first."""
-        _check_image(image)
+        check_image(image)
         return list(self._faces)
-
-
-class FaceAlignmentDetector:
-    """The S3FD detector of the package ``face-alignment``, from a weights file that the user has.
-
-    Args:
-        weights: Path of ``s3fd-619a316812.pth``.
-        threshold: Lowest score of a face.
-
-    Raises:
-        WeightsError: If there is no such file. Nothing is ever downloaded.
-    """
-
-    def __init__(self, weights: str | Path, *, threshold: float = 0.5) -> None:
-        from face_alignment.detection.sfd import FaceDetector as Sfd
-
-        path = checked_file(weights)
-        self._net = Sfd(device="cpu", path_to_detector=str(path), filter_threshold=threshold)
-
-    def detect(self, image: Image) -> list[Face]:
-        """Return the faces of a uint8 RGB picture ``(H, W, 3)``, largest first."""
-        _check_image(image)
-        rows = self._net.detect_from_image(image)
-        faces = [Face(np.asarray(row[:4], np.float32), float(row[4])) for row in rows]
-        return sorted(faces, key=lambda face: face.area, reverse=True)
 
 
 def choose_face(
@@ -280,8 +255,8 @@ def _at_point(faces: Sequence[Face], point: tuple[float, float]) -> Face:
     return min(holding, key=lambda face: face.area)
 
 
-def _check_image(image: Image) -> None:
-    """Reject what is not a uint8 RGB picture."""
+def check_image(image: Image) -> None:
+    """Raise InputError unless the picture is uint8 RGB ``(H, W, 3)``."""
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise InputError(
             "a picture must be uint8 RGB",
