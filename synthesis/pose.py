@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from shared.face.fitting import fit_landmarks
+from shared.face.tracks import fill_gaps, track_faces
 
 from shared.errors import FaceNotFound
 from shared.face.camera import Camera
 from shared.face.crop import CropBox
 from shared.face.detector import CenterFace
-from shared.face.fitting import fit_landmarks
 from shared.face.head_model import HeadModel
 from shared.face.landmarks import LandmarkNet
-from shared.face.tracks import fill_gaps, track_faces
 from shared.media.video import VideoReader
 from shared.motion import Motion
 

@@ -45,7 +45,7 @@ def align_phones(
     Example:
         >>> a, b = [["M", 0.0, 0.2], ["AA", 0.2, 0.4]], [["M", 0.0, 0.4], ["AA", 0.4, 0.6]]
         >>> align_phones(a, b, 5, fps=10).positions.tolist()
-        [0.0, 0.5, 1.0, 1.5, 2.5]
+        [0.0, 0.5, 1.0, 1.5, 2.0]
     """
     names_a, names_b = ([str(p[0]) for p in phones] for phones in (phones_a, phones_b))
     matcher = SequenceMatcher(None, names_a, names_b, autojunk=False)
@@ -56,11 +56,10 @@ def align_phones(
     ]
     if not pairs:
         return TimeMap(np.zeros(frames_b, np.float32), np.zeros(frames_b, np.bool_))
-    # Frames stand for the middle of their time, so that frame 0 of both is at half a frame.
-    times = (np.arange(frames_b) + 0.5) / fps
+    times = np.arange(frames_b) / fps
     edges_b = np.array([float(p[k]) for _, p in pairs for k in (1, 2)])
     edges_a = np.array([float(p[k]) for p, _ in pairs for k in (1, 2)])
-    positions = np.interp(times, edges_b, edges_a) * fps - 0.5
+    positions = np.interp(times, edges_b, edges_a) * fps
     starts, ends = edges_b[::2], edges_b[1::2]
     owner = np.clip(np.searchsorted(starts, times, side="right") - 1, 0, len(starts) - 1)
     valid = (times >= starts[owner]) & (times < ends[owner])

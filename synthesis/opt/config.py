@@ -15,7 +15,7 @@ from shared.errors import InputError
 class OptConfig:
     """Sizes of the networks."""
 
-    identity_dim: int = 40
+    identity_dim: int = 64
     """Identity coefficients of the head model; taken from the corpus. Family: 80 (BFM)."""
     content_width: int = 128
     """Channels of the content encoder. ours."""

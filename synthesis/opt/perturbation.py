@@ -123,5 +123,3 @@ def change_channel(samples: Samples, generator: np.random.Generator) -> Samples:
         if generator.random() < 0.5:
             samples = effect(samples, generator)
     return samples
-
-
