@@ -33,7 +33,9 @@ def replacing(target: str | Path) -> Iterator[Path]:
     temporary = place.with_name(f".{place.stem}.{secrets.token_hex(4)}{place.suffix}")
     with writing(place):
         if place.is_dir():
-            raise OutputError(f"cannot write {place}", found="a folder of that name", fix="choose a file name")
+            raise OutputError(
+                f"cannot write {place}", found="a folder of that name", fix="choose a file name"
+            )
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         yield temporary

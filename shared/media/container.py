@@ -62,6 +62,29 @@ def decoding(path: str | Path) -> Iterator[None]:
         ) from error
 
 
+def decoded_frames(container: Any, stream: Any, complaints: list[str]) -> Iterator[Any]:
+    """Give every frame of a stream that can be decoded; what cannot is told in ``complaints``.
+
+    A damaged packet is left out; a container that cannot be read on ends the stream.
+    """
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+        except av.error.FFmpegError as error:
+            complaints.append(str(error))
+            return
+        if packet is None:
+            return
+        try:
+            frames = packet.decode()
+        except av.error.FFmpegError as error:
+            complaints.append(str(error))
+            continue
+        complaints.extend("corrupt frame" for frame in frames if frame.is_corrupt)
+        yield from frames
+
+
 def video_stream(container: Any) -> Any | None:
     """Return the first moving-picture stream (cover art does not count), or None."""
     cover = av.stream.Disposition.attached_pic

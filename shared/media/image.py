@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, PngImagePlugin
+from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from shared.custody import write_atomic
 from shared.errors import InputError, LimitExceeded
@@ -22,7 +22,17 @@ NEUTRAL_GREY = 128
 """What shows through transparent pixels: neither a dark nor a bright edge round a cut-out face."""
 
 _FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "GIF", "TIFF", "PPM", "JPEG2000", "AVIF")
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, IndexError, KeyError, TypeError)
+_BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    IndexError,
+    KeyError,
+    TypeError,
+)
 _SAVE_OPTIONS = {
     ".png": {"format": "PNG", "compress_level": 4},
     ".jpg": {"format": "JPEG", "quality": 95, "subsampling": 0},
@@ -40,7 +50,7 @@ _MAGIC = (
 
 
 def picture_kind(path: str | Path) -> str | None:
-    """Return ``"png"``, ``"jpeg"``, ``"webp"``, ``"heic"``, ... by the file's first bytes, or None if it is no still picture.
+    """Return ``"png"``, ``"jpeg"``, ``"heic"``, ... by the file's first bytes, or None if it is no still picture.
 
     GIFs count as video (they move more often than not), so they give None.
 
@@ -73,7 +83,9 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_IMAGE_PIXELS) -> NDArr
         LimitExceeded: If it has more than ``max_pixels`` pixels.
     """
     if picture_kind(path) == "heic":
-        raise InputError(f"{path} is an HEIC picture, which is not supported", fix="save it as JPEG or PNG first")
+        raise InputError(
+            f"{path} is an HEIC picture, which is not supported", fix="save it as JPEG or PNG first"
+        )
     try:
         with warnings.catch_warnings():
             # Pillow warns from 89 megapixels on; max_pixels decides here.
@@ -83,12 +95,16 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_IMAGE_PIXELS) -> NDArr
                 return _to_rgb(path, ImageOps.exif_transpose(picture))
     except Image.DecompressionBombError as error:
         raise _too_large(path, str(error), max_pixels) from error
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise InputError(
-            f"{path} is not a picture that can be read", expected=", ".join(_FORMATS), fix="save it as PNG or JPEG"
+            f"{path} is not a picture that can be read",
+            expected=", ".join(_FORMATS),
+            fix="save it as PNG or JPEG",
         ) from error
     except _BROKEN as error:
-        raise InputError(f"{path} is damaged or cut short", found=error, fix="get a whole copy of it") from error
+        raise InputError(
+            f"{path} is damaged or cut short", found=error, fix="get a whole copy of it"
+        ) from error
 
 
 def write_image(path: str | Path, rgb: NDArray[np.uint8], *, comment: str | None = None) -> Path:
@@ -105,7 +121,9 @@ def write_image(path: str | Path, rgb: NDArray[np.uint8], *, comment: str | None
     """
     options = _SAVE_OPTIONS.get(Path(path).suffix.lower())
     if options is None:
-        raise InputError("unknown picture extension", found=Path(path).suffix, expected=" | ".join(_SAVE_OPTIONS))
+        raise InputError(
+            "unknown picture extension", found=Path(path).suffix, expected=" | ".join(_SAVE_OPTIONS)
+        )
     require_rgb(rgb)
     extra: dict[str, object] = {}
     if comment is not None and options["format"] == "PNG":
@@ -126,11 +144,13 @@ def require_rgb(frame: NDArray[np.uint8], size: tuple[int, int] | None = None) -
         InputError: If it is something else.
     """
     found = f"{getattr(frame, 'dtype', type(frame).__name__)} {getattr(frame, 'shape', '')}"
-    shape = getattr(frame, "shape", ())
+    shape: tuple[int, ...] = getattr(frame, "shape", ())
     if len(shape) != 3 or shape[2] != 3 or 0 in shape or frame.dtype != np.uint8:
         raise InputError("not an RGB picture", found=found, expected="uint8 (H, W, 3)")
     if size is not None and shape[:2] != (size[1], size[0]):
-        raise InputError("the picture has another size", found=found, expected=f"uint8 ({size[1]}, {size[0]}, 3)")
+        raise InputError(
+            "the picture has another size", found=found, expected=f"uint8 ({size[1]}, {size[0]}, 3)"
+        )
 
 
 def read_comment(path: str | Path) -> str | None:
@@ -155,7 +175,9 @@ def _head(path: str | Path) -> bytes:
         with place.open("rb") as stream:
             head = stream.read(16)
     except OSError as error:
-        raise InputError(f"{place} cannot be opened", found=error.strerror, fix="check its permissions") from error
+        raise InputError(
+            f"{place} cannot be opened", found=error.strerror, fix="check its permissions"
+        ) from error
     if not head:
         raise InputError(f"{place} is empty", found="0 bytes", fix="get a whole copy of it")
     return head
@@ -168,7 +190,10 @@ def _check_size(path: str | Path, size: tuple[int, int], max_pixels: int) -> Non
 
 def _too_large(path: str | Path, found: str, max_pixels: int) -> LimitExceeded:
     return LimitExceeded(
-        f"{path} has too many pixels", found=found, expected=f"at most {max_pixels} pixels", fix="scale it down"
+        f"{path} has too many pixels",
+        found=found,
+        expected=f"at most {max_pixels} pixels",
+        fix="scale it down",
     )
 
 
@@ -179,7 +204,9 @@ def _to_rgb(path: str | Path, picture: Image.Image) -> NDArray[np.uint8]:
         return np.repeat(grey[..., None], 3, axis=-1)
     if picture.mode in ("I", "F"):
         raise InputError(
-            f"{path} has 32 bits a pixel", expected="8 or 16 bits a channel", fix="save it as a 16 bit PNG"
+            f"{path} has 32 bits a pixel",
+            expected="8 or 16 bits a channel",
+            fix="save it as a 16 bit PNG",
         )
     if picture.has_transparency_data:
         layer = picture.convert("RGBA")

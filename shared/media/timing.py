@@ -50,7 +50,9 @@ class Clock:
         return self._last
 
 
-def at_constant_rate(timed: Iterable[tuple[Fraction, Fraction, Item]], fps: Fraction) -> Iterator[Item]:
+def at_constant_rate(
+    timed: Iterable[tuple[Fraction, Fraction, Item]], fps: Fraction
+) -> Iterator[Item]:
     """Repeat or drop frames so that they come at ``fps``; a source of that rate passes unchanged.
 
     Tick ``n`` at ``n / fps`` gets the frame that is shown half a tick later at the latest, so the error is unbiased.

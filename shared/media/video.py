@@ -8,16 +8,20 @@ from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
-from av.error import FFmpegError
 from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
 
 from shared.errors import InputError, LimitExceeded
-from shared.media.container import MAX_FRAME_PIXELS, decoding, open_container, video_stream
+from shared.media.container import (
+    MAX_FRAME_PIXELS,
+    decoded_frames,
+    decoding,
+    open_container,
+    video_stream,
+)
 from shared.media.timing import Clock, at_constant_rate
 from shared.media.video_writer import VideoWriter
 
@@ -27,7 +31,10 @@ Frame = NDArray[np.uint8]
 """uint8 RGB ``(H, W, 3)``."""
 
 _COMMON_RATES = (24, 25, 30, 48, 50, 60, 120)
-_RATES = (*(Fraction(n) for n in _COMMON_RATES), *(Fraction(n * 1000, 1001) for n in (24, 30, 60, 120)))
+_RATES = (
+    *(Fraction(n) for n in _COMMON_RATES),
+    *(Fraction(n * 1000, 1001) for n in (24, 30, 60, 120)),
+)
 _SNAP = Fraction(1, 50_000)
 _FASTEST = Fraction(1000)
 _USUAL_RATE = Fraction(25)
@@ -79,11 +86,15 @@ def probe(path: str | Path, *, max_pixels: int = MAX_FRAME_PIXELS) -> VideoInfo:
         duration = _duration_of(container, stream)
     # Opened anew: not every container can be wound back after the look at its packets.
     with open_container(path, max_pixels=max_pixels) as container:
-        first = next(_decoded(container, _stream_of(path, container, max_pixels), []), None)
+        first = next(decoded_frames(container, _stream_of(path, container, max_pixels), []), None)
         if first is None:
-            raise InputError(f"{path} holds no frame that can be decoded", fix="get a whole copy of it")
+            raise InputError(
+                f"{path} holds no frame that can be decoded", fix="get a whole copy of it"
+            )
         rotation = round(first.rotation / 90) % 4 * 90
-        width, height = (first.width, first.height) if rotation % 180 == 0 else (first.height, first.width)
+        width, height = (
+            (first.width, first.height) if rotation % 180 == 0 else (first.height, first.width)
+        )
         return VideoInfo(
             path=Path(path),
             fps=fps,
@@ -156,7 +167,7 @@ class VideoReader:
         with closing(open_container(path, max_pixels=self._max_pixels)) as container:
             stream = _stream_of(path, container, self._max_pixels)
             stream.thread_type = "AUTO"
-            decoded = _decoded(container, stream, complaints)
+            decoded = decoded_frames(container, stream, complaints)
             if self._fps is not None:
                 decoded = at_constant_rate(_timed(decoded, stream, 1 / self.info.fps), self._fps)
             for frame in decoded:
@@ -164,7 +175,11 @@ class VideoReader:
 
     def _upright(self, frame: Any) -> Frame:
         turns = self.info.rotation // 90
-        size = (self.info.width, self.info.height) if turns % 2 == 0 else (self.info.height, self.info.width)
+        size = (
+            (self.info.width, self.info.height)
+            if turns % 2 == 0
+            else (self.info.height, self.info.width)
+        )
         pixels = frame.to_ndarray(
             format="rgb24", width=size[0], height=size[1], interpolation=_EXACT, threads=1
         )
@@ -190,33 +205,16 @@ def _stream_of(path: str | Path, container: Any, max_pixels: int) -> Any:
     return stream
 
 
-def _decoded(container: Any, stream: Any, complaints: list[str]) -> Iterator[Any]:
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets, None)
-        except FFmpegError as error:
-            complaints.append(str(error))
-            return
-        if packet is None:
-            return
-        try:
-            frames = packet.decode()
-        except FFmpegError as error:
-            complaints.append(str(error))
-            continue
-        for frame in frames:
-            if frame.is_corrupt:
-                complaints.append("corrupt frame")
-            yield frame
-
-
-def _timed(frames: Iterable[Any], stream: Any, step: Fraction) -> Iterator[tuple[Fraction, Fraction, Any]]:
+def _timed(
+    frames: Iterable[Any], stream: Any, step: Fraction
+) -> Iterator[tuple[Fraction, Fraction, Any]]:
     clock = Clock(step)
     base = Fraction(stream.time_base)
     for frame in frames:
         own = Fraction(frame.duration or 0) * base
-        time = clock.time_of(None if frame.pts is None else frame.pts * Fraction(frame.time_base or base))
+        time = clock.time_of(
+            None if frame.pts is None else frame.pts * Fraction(frame.time_base or base)
+        )
         yield time, own if 0 < own <= 10 * step else step, frame
 
 
@@ -244,4 +242,4 @@ def _is_variable(path: str | Path, container: Any, stream: Any) -> bool:
         return False
     middle = sorted(steps)[len(steps) // 2]
     # One tick of slack on each side: containers round stamps to their own time base.
-    return max(abs(step - middle) for step in steps) > max(middle * _UNEVEN, 2)
+    return bool(max(abs(step - middle) for step in steps) > max(middle * _UNEVEN, 2))

@@ -88,12 +88,22 @@ class VideoWriter:
 
     def _check(self) -> None:
         if self._path.suffix.lower() != ".mp4":
-            raise InputError("a video is written as MP4", found=self._path.name, expected="a name ending in .mp4")
+            raise InputError(
+                "a video is written as MP4", found=self._path.name, expected="a name ending in .mp4"
+            )
         if not 0 < self._fps <= 1000:
             raise InputError("fps is out of range", found=self._fps, expected="0 < fps <= 1000")
         width, height = self._size
-        if not (0 < min(self._size) and max(self._size) <= _LARGEST_SIDE and width * height <= MAX_FRAME_PIXELS):
-            raise InputError("the frame size is out of range", found=self._size, expected="1 x 1 to 8192 x 8192 px")
+        if not (
+            min(self._size) > 0
+            and max(self._size) <= _LARGEST_SIDE
+            and width * height <= MAX_FRAME_PIXELS
+        ):
+            raise InputError(
+                "the frame size is out of range",
+                found=self._size,
+                expected="1 x 1 to 8192 x 8192 px",
+            )
         if not 0 <= self._crf <= 51:
             raise InputError("crf is out of range", found=self._crf, expected="0 to 51")
 
@@ -102,14 +112,22 @@ class VideoWriter:
         with ExitStack() as stack:
             temporary = stack.enter_context(replacing(self._path))
             with self._writing():
-                self._container = av.open(f"file:{temporary.absolute()}", "w", format="mp4")
+                self._container = av.open(
+                    f"file:{temporary.absolute()}",
+                    "w",
+                    format="mp4",
+                    container_options=self._mp4_options(),
+                )
             stack.callback(self._container.close)
             self._open_streams()
             self._stack = stack.pop_all()
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         """Finish and rename the file, or remove it if anything was raised."""
         if error is not None:
@@ -148,6 +166,10 @@ class VideoWriter:
         if self._comment is not None:
             self._container.metadata["comment"] = self._comment
 
+    def _mp4_options(self) -> dict[str, str]:
+        # The edit list counts in this unit; the default of 1 ms would cut the sound up to 8 samples wrong.
+        return {} if self._audio is None else {"movie_timescale": str(self._audio.rate)}
+
     def _mux_audio(self, until: Fraction | None) -> None:
         if self._audio is None:
             return
@@ -175,11 +197,18 @@ class _AudioFeed:
 
     def __init__(self, samples: Samples | Iterable[Samples], rate: int) -> None:
         if rate not in AAC_RATES:
-            raise InputError("AAC does not know this sample rate", found=rate, expected=AAC_RATES, fix="resample first")
+            raise InputError(
+                "AAC does not know this sample rate",
+                found=rate,
+                expected=AAC_RATES,
+                fix="resample first",
+            )
         self.rate = rate
         blocks = [samples] if isinstance(samples, np.ndarray) else samples
         # Pieces of a second: one block with the whole recording would else be encoded before the second frame.
-        self._blocks = (block[at : at + rate] for block in blocks for at in range(0, len(block), rate))
+        self._blocks = (
+            block[at : at + rate] for block in blocks for at in range(0, len(block), rate)
+        )
         self._position = 0
 
     def frames(self, until: Fraction | None) -> Iterator[Any]:
@@ -193,8 +222,14 @@ class _AudioFeed:
     def _frame(self, samples: Samples) -> Any:
         mono = np.asarray(samples, np.float32)
         if mono.ndim != 1 or not np.isfinite(mono).all():
-            raise InputError("the audio is not mono or not finite", found=mono.shape, expected="(N,) finite samples")
-        frame = av.AudioFrame.from_ndarray(np.clip(mono, -1.0, 1.0)[None], format="fltp", layout="mono")
+            raise InputError(
+                "the audio is not mono or not finite",
+                found=mono.shape,
+                expected="(N,) finite samples",
+            )
+        frame = av.AudioFrame.from_ndarray(
+            np.clip(mono, -1.0, 1.0)[None], format="fltp", layout="mono"
+        )
         frame.sample_rate = self.rate
         frame.pts = self._position
         frame.time_base = Fraction(1, self.rate)
