@@ -1,0 +1,160 @@
+"""Headless OpenGL for the stage: one context a process, two programs, frames kept by size."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from shared.errors import MissingExtra
+
+SHADOW_SIDE = 384
+"""Texels along a side of the shadow map."""
+
+_VERTEX = """#version 330
+in vec3 in_point; in vec3 in_normal; in vec2 in_uv; in vec4 in_place;
+uniform mat3 head_turn; uniform vec3 head_shift; uniform mat3 body_turn; uniform vec3 body_shift;
+uniform mat4 lens; uniform mat4 shadow_lens;
+out vec3 point; out vec3 normal; out vec2 uv; out vec3 place; out vec3 shadow_point;
+void main() {
+  float w = in_place.w;
+  point = mix(body_turn * in_point + body_shift, head_turn * in_point + head_shift, w);
+  normal = mix(body_turn * in_normal, head_turn * in_normal, w);
+  uv = in_uv;
+  place = in_place.xyz;
+  gl_Position = lens * vec4(point, 1);
+  shadow_point = (shadow_lens * vec4(point + 0.003 * normalize(normal), 1)).xyz * 0.5 + 0.5;
+}"""
+
+# What is cut away, the same for light and shadow.
+_CUT = """
+uniform sampler2D skin; uniform int kind; uniform float cut; uniform vec4 neckline;
+bool gone(vec4 texel, vec3 place) {
+  if (kind == 2) return texel.a < cut;
+  if (kind == 3) return place.y > neckline.x - neckline.y * place.z + neckline.z * abs(place.x);
+  return false;
+}
+"""
+
+_SHADOW = (
+    "#version 330\nin vec2 uv; in vec3 place;"
+    + _CUT
+    + "void main() { vec4 t = texture(skin, uv); if (gone(t, place) || t.a < 0.5) discard; }"
+)
+
+_LIGHT = (
+    """#version 330
+in vec3 point; in vec3 normal; in vec2 uv; in vec3 place; in vec3 shadow_point;
+uniform sampler2D regions; uniform sampler2DShadow shadow;
+uniform int layer; uniform int region; uniform float gloss; uniform float sharpness;
+uniform float scatter; uniform float cavity;
+uniform vec3 key; uniform vec3 key_colour; uniform vec3 fill; uniform vec3 fill_colour;
+uniform vec3 rim; uniform vec3 rim_colour; uniform vec3 ambient;
+layout(location = 0) out vec4 light; layout(location = 1) out uint label;
+"""
+    + _CUT
+    + """
+float lit() {
+  float total = 0.0;
+  vec2 step = vec2(1.3 / textureSize(shadow, 0).x);
+  for (int i = 0; i < 4; i++) {
+    vec2 shift = step * vec2(i < 2 ? -0.9 : 0.9, (i & 1) == 0 ? -0.9 : 0.9);
+    total += texture(shadow, vec3(shadow_point.xy + shift, shadow_point.z - 0.004));
+  }
+  return total * 0.25;
+}
+vec3 diffuse(vec3 n, vec3 l, float s) {
+  vec3 wrap = s * vec3(1.0, 0.5, 0.4);
+  return clamp((vec3(dot(n, l)) + wrap) / (1.0 + wrap), 0.0, 1.0);
+}
+float highlight(vec3 n, vec3 l, vec3 view) {
+  float along = max(dot(n, normalize(l + view)), 0.0);
+  return pow(along, sharpness) * sqrt(sharpness) / 5.0;
+}
+void main() {
+  vec4 texel = texture(skin, uv);
+  if (gone(texel, place)) discard;
+  if (kind == 1 && (layer == 0 ? texel.a < 0.55 : (texel.a >= 0.55 || texel.a < 0.02))) discard;
+  float alpha = layer == 0 ? 1.0 : texel.a;
+  vec3 n = normalize(normal);
+  if (kind == 1 && !gl_FrontFacing) n = -n;
+  vec3 view = -normalize(point);
+  vec3 albedo = pow(texel.rgb, vec3(2.2));
+  int found = region == 1 ? int(texture(regions, uv).r * 255.0 + 0.5) : region;
+  float open = 1.0;
+  if (found == 5) open = mix(1.0, 0.04 + 0.96 * smoothstep(0.75, 1.52, place.z), max(cavity, region == 1 ? 1.0 : 0.0));
+  if (found == 2 && kind == 0) open = 1.0 - cavity * smoothstep(0.0, 0.13, place.y - 7.284);
+  if (kind == 2) albedo *= 0.35 + 0.75 * cut;
+  float s = lit();
+  vec3 soft = pow(vec3(s), vec3(1.0, 1.15, 1.2));
+  vec3 sky = ambient * (0.72 + 0.28 * n.y);
+  vec3 colour = albedo * (sky + key_colour * diffuse(n, key, scatter) * soft
+      + fill_colour * diffuse(n, fill, scatter) + rim_colour * diffuse(n, rim, 0.1));
+  float edge = pow(1.0 - max(dot(n, view), 0.0), 4.0);
+  colour += gloss * (key_colour * s * highlight(n, key, view) + fill_colour * highlight(n, fill, view)
+      + edge * (ambient + rim_colour * max(dot(n, rim), 0.0)));
+  light = vec4(colour * open, alpha);
+  label = uint(found);
+}"""
+)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A picture to draw on.
+
+    Attributes:
+        target: The framebuffer: linear light (16-bit float) and region labels.
+        light: Its texture of light.
+        labels: Its texture of labels.
+    """
+
+    target: Any
+    light: Any
+    labels: Any
+
+
+class Graphics:
+    """The process's one OpenGL context and what all stages share."""
+
+    def __init__(self) -> None:
+        import moderngl
+
+        self.gl = moderngl
+        self.context = moderngl.create_context(standalone=True, backend="egl", require=330)
+        self.light = self.context.program(vertex_shader=_VERTEX, fragment_shader=_LIGHT)
+        self.shade = self.context.program(vertex_shader=_VERTEX, fragment_shader=_SHADOW)
+        side = (SHADOW_SIDE, SHADOW_SIDE)
+        self.shadow_map = self.context.depth_texture(side)
+        self.shadow_map.compare_func = "<="
+        self.shadow_map.repeat_x = self.shadow_map.repeat_y = False
+        self.shadow_frame = self.context.framebuffer(depth_attachment=self.shadow_map)
+        self._frames: dict[int, Frame] = {}
+
+    def frame(self, side: int) -> Frame:
+        """Return the frame of a size in pixels; made once."""
+        if side not in self._frames:
+            size = (side, side)
+            light = self.context.texture(size, 4, dtype="f2")
+            labels = self.context.texture(size, 1, dtype="u1")
+            depth = self.context.depth_renderbuffer(size)
+            target = self.context.framebuffer([light, labels], depth)
+            self._frames[side] = Frame(target, light, labels)
+        return self._frames[side]
+
+
+@cache
+def ensure_gl() -> Graphics:
+    """Return the process's OpenGL context, made on the first call.
+
+    Raises:
+        MissingExtra: If moderngl is not installed or there is no EGL driver.
+    """
+    fix = "run `make corpus-deps`"
+    if importlib.util.find_spec("moderngl") is None:
+        raise MissingExtra("rendering people needs moderngl", fix=fix)
+    try:
+        return Graphics()
+    except Exception as error:  # moderngl raises bare Exception where a driver is missing
+        raise MissingExtra("no headless OpenGL here", found=error, fix=fix) from error
