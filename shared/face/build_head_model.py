@@ -92,7 +92,9 @@ def _mask_at_vertices(name: str, base_index: NDArray[np.int32]) -> NDArray[np.bo
     return inside[base_index]
 
 
-def label_regions(base_index: NDArray[np.int32], mean: Array, expression: Array) -> NDArray[np.int8]:
+def label_regions(
+    base_index: NDArray[np.int32], mean: Array, expression: Array
+) -> NDArray[np.int8]:
     """Return the region ``(V,)`` of each vertex, from UV masks, the face units and the mean's shape."""
     units = dict(zip(face_unit_targets(), np.linalg.norm(expression, axis=-1), strict=True))
     x, y, z = mean.T
@@ -130,7 +132,11 @@ def build() -> tuple[HeadModel, float]:
         old = HeadModel.load(HEAD_MODEL_PATH)
         landmarks = (old.landmark_corners, old.landmark_weight, old.landmark_spread)
     except Exception:
-        landmarks = (np.zeros((478, 3), np.int32), np.full((478, 3), 1 / 3, np.float32), np.ones(478, np.float32))
+        landmarks = (
+            np.zeros((478, 3), np.int32),
+            np.full((478, 3), 1 / 3, np.float32),
+            np.ones(478, np.float32),
+        )
     model = HeadModel(
         mean,
         identity,

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.errors import FaceNotFound, InputError
+from shared.errors import FaceNotFound, InputError, WeightsError
 from shared.face.backends import checked_file, packaged_file
 
 CENTERFACE_SHA256 = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
@@ -101,7 +101,10 @@ class CenterFace:
             else checked_file(weights)
         )
         self.longest_side, self.second_look, self.threshold = longest_side, second_look, threshold
-        self._net = cv2.dnn.readNetFromONNX(str(path))
+        try:
+            self._net = cv2.dnn.readNetFromONNX(np.frombuffer(path.read_bytes(), np.uint8))
+        except cv2.error as error:
+            raise WeightsError(f"{path} does not hold a network", found=error.err) from error
 
     def detect(self, image: Image) -> list[Face]:
         """Return the faces of a uint8 RGB picture ``(H, W, 3)``, largest first."""

@@ -10,12 +10,20 @@ from typing import Any
 
 import av
 import av.error
+from av.video.reformatter import Interpolation
 
 from shared.errors import InputError
 from shared.media.image import picture_kind
 
 MAX_FRAME_PIXELS = 8192 * 8192
 """Frames with more pixels than this are refused from the header: one of them decodes to 200 MB."""
+
+CONVERSION = {
+    "interpolation": Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT,
+    "threads": 1,
+}
+"""How swscale turns RGB into YUV and back. Its default darkens a picture by 1.3 levels a round trip (this: 0.0) and
+starts a thread a core for every frame, which costs 5 ms more than it saves at 256 px."""
 
 # FFmpeg also knows playlists that name other files and hosts, and raw formats that match anything; none is here.
 _DEMUXERS = (

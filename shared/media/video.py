@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
 
 from shared.errors import InputError, LimitExceeded
 from shared.media.container import (
+    CONVERSION,
     MAX_FRAME_PIXELS,
     decoded_frames,
     decoding,
@@ -40,8 +40,6 @@ _FASTEST = Fraction(1000)
 _USUAL_RATE = Fraction(25)
 _PACKETS_LOOKED_AT = 300
 _UNEVEN = Fraction(1, 10)
-# Rounds instead of truncating and interpolates colour: without these, swscale darkens by up to 2 levels.
-_EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 
 
 @dataclass(frozen=True)
@@ -180,8 +178,8 @@ class VideoReader:
             if turns % 2 == 0
             else (self.info.height, self.info.width)
         )
-        pixels = frame.to_ndarray(
-            format="rgb24", width=size[0], height=size[1], interpolation=_EXACT, threads=1
+        pixels: Frame = frame.to_ndarray(
+            format="rgb24", width=size[0], height=size[1], **CONVERSION
         )
         return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from shared.errors import InputError
 from shared.media.beside import replacing, writing
-from shared.media.container import MAX_FRAME_PIXELS
+from shared.media.container import CONVERSION, MAX_FRAME_PIXELS
 from shared.media.image import require_rgb
 
 Samples = NDArray[np.float32]
@@ -142,7 +142,7 @@ class VideoWriter:
         width, height = self._size
         padded = np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(padded), format="rgb24").reformat(
-            format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", threads=1
+            format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", **CONVERSION
         )
         picture.pts = self._frames
         picture.time_base = 1 / self._fps

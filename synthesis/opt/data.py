@@ -77,9 +77,7 @@ class Utterance:
         ]
 
 
-def load_utterances(
-    manifest: Manifest, split: str, *, variants: int, seed: int
-) -> list[Utterance]:
+def load_utterances(manifest: Manifest, split: str, *, variants: int, seed: int) -> list[Utterance]:
     """Read the speaking clips of a split and make their perturbed voices.
 
     Args:
@@ -163,7 +161,9 @@ def pad_rows(array: NDArray, start: int, length: int) -> NDArray:
     return array[np.clip(np.arange(start, start + length), 0, len(array) - 1)]
 
 
-def _in_crop(time_map: TimeMap, start: int, other_start: int, frames: int, other_end: int) -> TimeMap:
+def _in_crop(
+    time_map: TimeMap, start: int, other_start: int, frames: int, other_end: int
+) -> TimeMap:
     """Return a map between two utterances as one between their crops."""
     positions = pad_rows(time_map.positions, start, frames) - other_start
     beyond = np.arange(start, start + frames) >= len(time_map.positions)
@@ -214,7 +214,9 @@ class VoicePairs(IterableDataset):
             view_1, view_2 = generator.choice(len(first.views), 2, replace=len(first.views) < 2)
             forward = back = same_time(len(first))
         start_2 = int(generator.integers(max(1, len(second) - frames + 1)))
-        start_1 = int(np.clip(round(float(forward.positions[start_2])), 0, max(0, len(first) - frames)))
+        start_1 = int(
+            np.clip(round(float(forward.positions[start_2])), 0, max(0, len(first) - frames))
+        )
         item: Batch = {}
         _put(item, "1", first, int(view_1), start_1, frames)
         _put(item, "2", second, int(view_2), start_2, frames)
@@ -295,9 +297,7 @@ class Mouths(IterableDataset):
         }
 
 
-def _random_rest(
-    rest: NDArray[np.float32], generator: np.random.Generator
-) -> NDArray[np.float32]:
+def _random_rest(rest: NDArray[np.float32], generator: np.random.Generator) -> NDArray[np.float32]:
     """Return a source's expression: the clip's own, or with a smile, a frown or an open mouth."""
     drawn = rest.copy()
     if generator.random() < 0.5:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from einops import einsum, rearrange
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 INNER_LIP, OUTER_LIP, JAW = range(60, 68), range(48, 60), range(17)
 UPPER_INNER, LOWER_INNER, LEFT_CORNER, RIGHT_CORNER = 62, 66, 48, 54

@@ -40,7 +40,7 @@ from typing import Any
 import torch
 from einops import rearrange, reduce
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 from shared.audio.mel import BANDS, COLUMNS_PER_FRAME
 from shared.motion import FACE_UNITS, MOUTH_UNITS

@@ -94,8 +94,8 @@ def slider_pose(pitch: float = 0.0, yaw: float = 0.0, roll: float = 0.0) -> Arra
     """Return the rotation ``(3,)`` in radians of three sliders in degrees.
 
     Example:
-        >>> slider_pose(yaw=90).round(3).tolist()
-        [0.0, 1.571, 0.0]
+        >>> slider_pose(yaw=90).round(2)
+        array([0.  , 1.57, 0.  ], dtype=float32)
     """
     return np.radians(np.array([pitch, yaw, roll])).astype(np.float32)
 

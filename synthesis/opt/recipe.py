@@ -19,7 +19,7 @@ from synthesis.opt.config import OptProfile, profile_named
 from synthesis.opt.data import Mouths, Utterance, VoicePairs, load_utterances, speaker_count
 from synthesis.opt.generator import OptDriver, speech_batch
 from synthesis.opt.geometry import FaceGeometry
-from synthesis.opt.network import ContentEncoder, ExpressionNet, raw_content
+from synthesis.opt.network import ContentEncoder, raw_content
 from synthesis.opt.training import OptAudioModule, OptExpressionModule
 
 
@@ -105,9 +105,7 @@ def train(
         device: Lightning's accelerator name.
         card: Markdown for the checkpoint.
     """
-    utterances = load_utterances(
-        manifest, "train", variants=_named(profile).variants, seed=seed
-    )
+    utterances = load_utterances(manifest, "train", variants=_named(profile).variants, seed=seed)
     chosen = fitted_profile(profile, utterances)
     folder = Path(out)
     audio, pairs = build_audio(chosen, utterances, seed=seed)

@@ -67,9 +67,7 @@ class OptAudioModule(lightning.LightningModule):
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
         """Return each term of the loss, not weighted but for the adversary's reversed gradient."""
-        both = [
-            Speech(batch[f"mel_{k}"], batch[f"energy_{k}"], batch[f"voiced_{k}"]) for k in "12"
-        ]
+        both = [Speech(batch[f"mel_{k}"], batch[f"energy_{k}"], batch[f"voiced_{k}"]) for k in "12"]
         contents = [self.content(speech)[0] for speech in both]
         speakers, logits = zip(*(self.speaker(speech) for speech in both), strict=True)
         labels = [batch[f"speaker_{k}"] for k in "12"]

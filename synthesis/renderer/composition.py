@@ -9,6 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
 from shared.face.crop import CropBox
 
 Image = NDArray[np.uint8]

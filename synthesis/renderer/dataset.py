@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from shared.media.video import VideoReader
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
@@ -20,6 +19,8 @@ from shared.data.manifest import Manifest
 from shared.errors import InputError
 from shared.face.camera import Camera, rotation_matrix
 from shared.face.head_model import HeadModel
+from shared.media.video import VideoReader
+from shared.motion import Motion
 from synthesis.renderer.network import motion_code, pose_affine
 
 Arrays = dict[str, NDArray]
@@ -53,19 +54,12 @@ class FrameBank:
 
 
 def face_points(
-    model: HeadModel, truth_motion, identity, camera: NDArray, size: tuple[int, int]
+    model: HeadModel, motion: Motion, identity: NDArray, camera: NDArray, size: tuple[int, int]
 ) -> NDArray:
     """Project the 478 face points of a known motion, ``(T, 478, 2)`` in [-1, 1] over a frame of ``size`` (w, h)."""
-    head = model.points(
-        "478",
-        np.broadcast_to(identity, (len(truth_motion), len(identity))),
-        truth_motion.expression,
-    )
-    turned = (
-        head @ rotation_matrix(truth_motion.rotation).swapaxes(-1, -2)
-        + truth_motion.translation[:, None]
-    )
-    pixels = Camera(float(camera[0]), (float(camera[1]), float(camera[2]))).project(turned)
+    head = model.points("478", identity, motion.expression)
+    lens = Camera(float(camera[0]), (float(camera[1]), float(camera[2])))
+    pixels = model.project(head, motion.rotation, motion.translation, lens)
     return pixels / np.array(size) * 2 - 1
 
 

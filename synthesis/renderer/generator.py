@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from shared.face.crop import CropBox
 from torch import Tensor
 
 from shared.errors import InputError
 from shared.face.camera import Camera, rotation_matrix
+from shared.face.crop import CropBox
 from shared.face.head_model import HeadModel
 from shared.motion import Motion
 from shared.zoo.checkpoints import load_checkpoint
@@ -45,10 +45,9 @@ class SourceFace:
 
 def project_points(model: HeadModel, identity: NDArray, motion: Motion) -> NDArray[np.float32]:
     """Project the 478 face points of a motion through the crop camera, ``(T, 478, 2)`` in [-1, 1]."""
-    rows = np.broadcast_to(identity, (len(motion), len(identity)))
-    head = model.points("478", rows, motion.expression)
-    turned = head @ rotation_matrix(motion.rotation).swapaxes(-1, -2) + motion.translation[:, None]
-    return (Camera.of_crop(2).project(turned) - 1).astype(np.float32)
+    head = model.points("478", identity, motion.expression)
+    pixels = model.project(head, motion.rotation, motion.translation, Camera.of_crop(2))
+    return np.asarray(pixels - 1, np.float32)
 
 
 class Renderer:

@@ -7,6 +7,7 @@ one synthesis at a time in global state: a process must not call :func:`speak` f
 from __future__ import annotations
 
 import ctypes
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -20,6 +21,10 @@ _SYNCHRONOUS = 2
 _PHONEME_EVENTS, _IPA, _DONT_EXIT = 0x0001, 0x0002, 0x8000
 _UTF8 = 1
 _END, _PHONEME = 0, 7
+_ASPIRATED = frozenset({"P", "T", "K"})
+_CLOSURE = 0.045
+"""The library marks p, t and k at their burst; the closure before it is this long, s (measured
+against forced alignment: 45 to 47 ms for these three, 0 to 20 for all others)."""
 
 
 class _Id(ctypes.Union):
@@ -109,6 +114,13 @@ def _phones(marks: list[tuple[int, str]], total: int, rate: int) -> list[Phone]:
         names = from_ipa(symbol)
         if not names or end <= start:
             continue
+        if names[0] in _ASPIRATED:
+            back = _CLOSURE * rate
+            if phones:
+                last = phones[-1]
+                back = min(back, last.duration * rate / 2)
+                phones[-1] = replace(last, end=min(last.end, (start - back) / rate))
+            start = max(0, round(start - back))
         edges = np.linspace(start, end, len(names) + 1) / rate
         phones += [
             Phone(name, float(a), float(b))

@@ -113,7 +113,7 @@ def _thinned(cues: list[Cue]) -> list[Cue]:
 
 
 _CHANCE = {"positive": 0.8, "neutral": 0.4, "negative": 0.5}
-_STRESS_CHANCE = 0.45
+_STRESS_CHANCE = 0.7
 """A stress alone moves a listener this much less often than a low pitch or a pause."""
 
 
@@ -174,6 +174,8 @@ def _curve(kind: str, since: Array) -> Array:
     return np.asarray((0.5 * (1 - np.cos(np.pi * up))) * (0.5 * (1 + np.cos(np.pi * down))))
 
 
+_SHIFT_EVERY = 2.5
+"""Mean time to the next shift of posture, s."""
 _SMILE = {"mouthSmile": 1.0, "cheekSquint": 0.5, "eyeSquint": 0.25, "mouthDimple": 0.2}
 _FROWN = {"browDown": 1.0, "mouthFrown": 0.55, "mouthPress": 0.3, "noseSneer": 0.2}
 _MOOD = {"positive": ("mouthSmile", 0.14), "neutral": ("", 0.0), "negative": ("browDown", 0.22)}
@@ -202,7 +204,8 @@ def listening(
     """
     times = np.asarray(np.arange(frames) / float(fps), np.float64)
     degrees = np.stack([drift(rng, times, 0.2, 0.8) for _ in range(3)], axis=1)
-    degrees = degrees * np.array([0.25, 0.40, 0.20]) + np.array(style.rest)
+    degrees = degrees * np.array([0.45, 0.75, 0.35]) + np.array(style.rest)
+    degrees += _posture_shifts(rng, times)
     face = np.zeros((frames, len(FACE_UNITS)))
     for reaction in reactions_to(cues_of(speaker), attitude, style, rng):
         curve = reaction.size * _curve(reaction.kind, times - reaction.start)
@@ -221,6 +224,17 @@ def listening(
         (0.25 * style.sway * sway).astype(np.float32),
         np.clip(face, 0, 1).astype(np.float32),
     )
+
+
+def _posture_shifts(rng: np.random.Generator, times: Array) -> Array:
+    """Return rare shifts to another resting place, ``(T, 3)`` degrees; no cue brings them."""
+    shifts = np.zeros((len(times), 3))
+    at = float(rng.exponential(_SHIFT_EVERY))
+    while len(times) and at < times[-1]:
+        course = 0.5 * (1 - np.cos(np.pi * np.clip((times - at) / rng.uniform(0.6, 1.1), 0, 1)))
+        shifts += course[:, None] * rng.normal(0, [1.5, 2.5, 1.5])
+        at += 1.0 + float(rng.exponential(_SHIFT_EVERY))
+    return shifts
 
 
 def _add_face(face: Array, shares: dict[str, float], curve: Array) -> None:

@@ -42,14 +42,14 @@ A lamb jumped across the bumpy bridge.
 Could you move your bag from the table?
 The plumber came back with a bigger pump.
 You have to try this orange marmalade.
-Open the box and empty it on the bed.
+Open the box and tip it on the bed.
 They bought five big maps for their vacation.
 The boy blew bubbles at the bathroom mirror.
 Who knew that blue could look so grey?
 Simple problems may have simple answers.
 My father fixed the broken wooden gate.
 The baby babbled and began to beam.
-Remember to bump the table if it wobbles.
+Remember to bump the table if it is broken.
 Above the bar hung a picture of a ship.
 I would rather walk along the harbour.
 Many men hope to be home by the summer.
