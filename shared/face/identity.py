@@ -60,8 +60,7 @@ def align_five_points(image: Image, points: Points, size: int = ALIGNED) -> Imag
         InputError: If the points are of another number, not finite, or all at one place.
     """
     five = five_points(points)
-    spread = np.ptp(five, axis=0).max()
-    if not np.isfinite(five).all() or spread < 1.0:
+    if not np.isfinite(five).all() or np.ptp(five, axis=0).max() < 1.0:
         raise InputError(
             "five distinct, finite points are needed to align a face", found=five.round(1).tolist()
         )
