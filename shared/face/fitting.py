@@ -1,0 +1,409 @@
+"""Fit the head model to landmarks: who it is, what the face does, where the head is.
+
+    points (T, 478, 2) px ── camera ──► rays
+      1. pose of the mean head, in closed form (affine camera)
+      2. identity (I,) from at most 32 frames spread over time, jointly with their poses and expressions:
+         Gauss-Newton, the frames' unknowns eliminated by the Schur complement
+      3. pose (6) and expression (52) of every frame at once, identity fixed: projected Gauss-Newton
+      4. smoothing over time
+    ──► Fit: Motion, identity, residual
+
+The cost of a frame, all lengths in metres at the head's depth:
+
+    sum_l huber(|project(R (mean + id a + exp e) + t) - p_l| / sigma_l) / CROWD
+        + |a|^2 + |(e - e_0) / sigma_e|^2,        0 <= e <= 1
+
+sigma_l is what the landmark network was measured to err on renders (``HeadModel.landmark_spread``). CROWD
+says how many neighbouring landmarks err together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solveh_banded
+
+from shared.errors import InputError
+from shared.face.camera import Camera, euler_angles
+from shared.face.head_model import LANDMARKS_478, HeadModel, LinearPoints
+from shared.motion import FACE_UNITS, UNIT, Motion
+
+Array = NDArray[np.floating]
+
+CROWD = 12.0
+"""Landmarks that share one error (ours: chosen on renders)."""
+HUBER = 2.0
+"""Errors beyond this many sigma count linearly."""
+IDENTITY_FRAMES = 32
+_POSE_STEPS = 3
+_IDENTITY_STEPS = 8
+_FRAME_STEPS = 6
+_BATCH = 64
+_EYES = 0.085
+"""Distance of the eyes' outer corners on the mean head, metres: the unit of landmark_spread."""
+_IRIS_SIGMA = 2.0
+"""Irises count this much less than their spread says: there are few of them and they decide gaze alone."""
+_POSE_CUTOFF = 4.0
+_EXPRESSION_CUTOFF = 8.0
+"""Hertz at which smoothing halves a movement."""
+_NETWORK_UNITS = tuple(
+    UNIT[name] for name in ("eyeBlinkLeft", "eyeBlinkRight", "cheekPuff", "tongueOut")
+)
+"""Units for which the network's own estimate is the prior's mean, where the caller gives one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A fitted head.
+
+    Attributes:
+        motion: Pose and expression of the T frames, relative to the camera that the fit was given.
+        identity: ``(I,)`` coefficients of the head model.
+        residual: ``(T,)`` mean distance of the landmarks to the fitted head's, before smoothing, as a
+            share of the distance between the eyes' outer corners.
+    """
+
+    motion: Motion
+    identity: NDArray[np.float32]
+    residual: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class _Rays:
+    """What is observed: ``rays`` (T, L, 2) = (X / -Z, Y / -Z), ``precision`` (T, L) per square metre,
+    ``expected`` (T, 52) the prior's mean of the expression."""  # fmt: skip
+
+    rays: Array
+    precision: Array
+    expected: Array
+
+    def __getitem__(self, frames: slice | Array) -> _Rays:
+        return _Rays(self.rays[frames], self.precision[frames], self.expected[frames])
+
+
+@dataclass(frozen=True, eq=False)
+class _State:
+    """What is sought: ``rotation`` (T, 3, 3), ``translation`` (T, 3), ``expression`` (T, 52)."""
+
+    rotation: Array
+    translation: Array
+    expression: Array
+
+
+def fit_landmarks(
+    points: Array,
+    model: HeadModel,
+    camera: Camera,
+    *,
+    fps: Fraction = Fraction(25),
+    identity: Array | None = None,
+    smooth: bool = True,
+    weights: Array | None = None,
+    blendshapes: Array | None = None,
+) -> Fit:
+    """Fit identity, expression and pose to the landmarks of one person.
+
+    Args:
+        points: ``(T, 478, 2)`` px.
+        model: The head model.
+        camera: The camera in whose pixels the points are, usually ``Camera.of_crop(size)``.
+        fps: Frames a second, exact.
+        identity: ``(I,)`` if it is known (a later chunk of the same person).
+        smooth: Whether to smooth pose and expression over time.
+        weights: ``(478,)`` or ``(T, 478)`` >= 0: how far to trust each landmark beyond what the model
+            knows; 0 leaves one out.
+        blendshapes: ``(T, 52)`` the landmark network's face units, a prior for what geometry hardly shows.
+
+    Raises:
+        InputError: If shapes are wrong, values are not finite, or the points lie all in one place.
+    """
+    seen = _observe(points, model, camera, weights, blendshapes)
+    bases = model.landmark_bases("478")
+    state = _initial_pose(seen.rays, bases.mean)
+    state = _fit_pose(seen, state, bases.mean)
+    if identity is None:
+        spread = np.unique(np.linspace(0, len(seen.rays) - 1, IDENTITY_FRAMES).round().astype(int))
+        identity = _fit_identity(seen[spread], _take(state, spread), bases)
+    elif np.shape(identity) != (model.identities,):
+        raise InputError(
+            "wrong shape of identity", found=np.shape(identity), expected=(model.identities,)
+        )
+    person = bases.mean + np.tensordot(np.asarray(identity, np.float64), bases.identity, 1)
+    batches = [slice(i, i + _BATCH) for i in range(0, len(seen.rays), _BATCH)]
+    done = [
+        _fit_frames(seen[frames], _take(state, frames), person, bases.expression)
+        for frames in batches
+    ]
+    state = _State(
+        *(
+            np.concatenate([getattr(part, name) for part in done])
+            for name in ("rotation", "translation", "expression")
+        )
+    )
+    residual = np.concatenate(
+        [
+            _residual(seen[frames], part, person, bases.expression)
+            for frames, part in zip(batches, done, strict=True)
+        ]
+    )
+    motion = _motion(state, Fraction(fps), smooth)
+    return Fit(motion, np.asarray(identity, np.float32), residual.astype(np.float32))
+
+
+def fit_image(
+    points: Array,
+    model: HeadModel,
+    camera: Camera,
+    *,
+    weights: Array | None = None,
+    blendshapes: Array | None = None,
+) -> Fit:
+    """Fit the landmarks ``(478, 2)`` px of a single picture; see :func:`fit_landmarks`."""
+    units = None if blendshapes is None else np.asarray(blendshapes)[None]
+    return fit_landmarks(
+        np.asarray(points)[None], model, camera, smooth=False, weights=weights, blendshapes=units
+    )
+
+
+def _observe(
+    points: Array,
+    model: HeadModel,
+    camera: Camera,
+    weights: Array | None,
+    blendshapes: Array | None,
+) -> _Rays:
+    """Check the input and turn pixels into rays."""
+    points = np.asarray(points, np.float64)
+    if points.ndim != 3 or points.shape[1:] != (LANDMARKS_478, 2) or len(points) == 0:
+        raise InputError("wrong shape of landmarks", found=points.shape, expected="(T, 478, 2)")
+    if not np.isfinite(points).all():
+        raise InputError(
+            "landmarks are not finite",
+            found=f"{int((~np.isfinite(points)).any(axis=(1, 2)).sum())} such frames",
+            fix="fill the gaps of the track first",
+        )
+    extent = np.ptp(points, axis=1).min(axis=1)
+    if (extent < 1e-6 * camera.focal).any():
+        raise InputError(
+            "landmarks lie all on one line or point",
+            found=f"frame {int(extent.argmin())}",
+            expected="478 points of a face",
+        )
+    count = len(points)
+    trust = np.ones(LANDMARKS_478) if weights is None else np.asarray(weights, np.float64)
+    if trust.shape not in ((LANDMARKS_478,), (count, LANDMARKS_478)) or not (trust >= 0).all():
+        raise InputError(
+            "weights do not fit the landmarks",
+            found=trust.shape,
+            expected=f"(478,) or ({count}, 478), none negative",
+        )
+    expected = np.zeros((count, len(FACE_UNITS)))
+    if blendshapes is not None:
+        if np.shape(blendshapes) != expected.shape:
+            raise InputError(
+                "wrong shape of blendshapes", found=np.shape(blendshapes), expected=expected.shape
+            )
+        known = list(_NETWORK_UNITS)
+        expected[:, known] = np.clip(np.asarray(blendshapes)[:, known], 0, 1)
+    sigma = model.landmark_spread.astype(np.float64) * _EYES
+    precision = np.broadcast_to(trust / sigma**2 / CROWD, (count, LANDMARKS_478))
+    rays = (points - camera.center) / camera.focal * [1, -1]
+    return _Rays(rays, precision, expected)
+
+
+def _initial_pose(rays: Array, mean: Array) -> _State:
+    """Return the pose of the mean head that an affine camera would see, at rest."""
+    center = mean.mean(axis=0)
+    middle = rays.mean(axis=1, keepdims=True)
+    affine = np.swapaxes(rays - middle, 1, 2) @ np.linalg.pinv((mean - center).astype(np.float64)).T
+    left, size, right = np.linalg.svd(affine, full_matrices=False)
+    two = left @ right
+    third = np.cross(two[:, 0], two[:, 1])
+    rotation = np.concatenate([two, third[:, None]], axis=1)
+    depth = 1.0 / size.mean(axis=1)
+    place = np.concatenate([middle[:, 0], np.full((len(rays), 1), -1.0)], axis=1) * depth[:, None]
+    return _State(rotation, place - rotation @ center, np.zeros((len(rays), len(FACE_UNITS))))
+
+
+def _project(state: _State, head: Array) -> tuple[Array, Array, Array]:
+    """Return rays (T, L, 2), their derivative by camera space (T, L, 2, 3), and R X (T, L, 3)."""
+    turned = head @ np.swapaxes(state.rotation, 1, 2)
+    place = turned + state.translation[:, None]
+    depth = np.maximum(-place[..., 2], 1e-3)
+    rays = place[..., :2] / depth[..., None]
+    slope = np.zeros((*rays.shape, 3))
+    slope[..., 0, 0] = slope[..., 1, 1] = 1.0
+    slope[..., 2] = rays
+    return rays, slope / depth[..., None, None], turned
+
+
+def _linearise(seen: _Rays, state: _State, head: Array) -> tuple[Array, Array, Array]:
+    """Return weighted residuals (T, 2 L), pose columns (T, 2 L, 6), and dray/dX_head (T, L, 2, 3).
+
+    Lengths are metres at the head's depth, times the root of each landmark's precision under Huber's rule.
+    """
+    rays, slope, turned = _project(state, head)
+    metres = -state.translation[:, 2, None, None]
+    gap = (rays - seen.rays) * metres
+    sigmas = np.linalg.norm(gap, axis=-1) * np.sqrt(seen.precision * CROWD)
+    weight = np.sqrt(seen.precision * np.minimum(1.0, HUBER / np.maximum(sigmas, 1e-9)))
+    slope = slope * (metres * weight[..., None])[..., None]
+    spin = np.cross(turned[..., None, :], slope)
+    pose = np.concatenate([spin, slope], axis=-1)
+    count = len(gap)
+    back = slope @ state.rotation[:, None]
+    return (gap * weight[..., None]).reshape(count, -1), pose.reshape(count, -1, 6), back
+
+
+def _moved(state: _State, step: Array) -> _State:
+    """Apply a step (T, 6 or 58): turn about the axes of the camera, shift, change the expression."""
+    angle = np.linalg.norm(step[:, :3], axis=1)[:, None, None]
+    axis = step[:, :3] / np.maximum(angle[:, 0], 1e-12)
+    cross = np.cross(axis[:, None, :], np.eye(3)).swapaxes(1, 2)
+    turn = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * (cross @ cross)
+    expression = state.expression
+    if step.shape[1] > 6:
+        expression = np.clip(expression + step[:, 6:], 0.0, 1.0)
+    return _State(turn @ state.rotation, state.translation + step[:, 3:6], expression)
+
+
+def _fit_pose(seen: _Rays, state: _State, head: Array) -> _State:
+    """Refine the pose of a rigid head ``(L, 3)``."""
+    for _ in range(_POSE_STEPS):
+        gap, pose, _ = _linearise(seen, state, head)
+        step = np.linalg.solve(pose.swapaxes(1, 2) @ pose, -(pose.swapaxes(1, 2) @ gap[..., None]))
+        state = _moved(state, step[..., 0])
+    return state
+
+
+def _basis_columns(back: Array, basis: Array) -> Array:
+    """Return the columns (T, 2 L, K) of a basis (K, L, 3) under the derivative (T, L, 2, 3)."""
+    frames, points = back.shape[:2]
+    rows = back.swapaxes(0, 1).reshape(points, frames * 2, 3) @ basis.transpose(1, 2, 0)
+    return rows.reshape(points, frames, 2, -1).swapaxes(0, 1).reshape(frames, points * 2, -1)
+
+
+def _frame_equations(
+    seen: _Rays, state: _State, head: Array, basis: Array
+) -> tuple[Array, Array, Array, Array]:
+    """Return normal matrices (T, 58, 58), gradients (T, 58), columns (T, 2 L, 58), derivative by X_head.
+
+    Units at a bound whose gradient points outwards are held: their rows are emptied.
+    """
+    gap, pose, back = _linearise(seen, state, head)
+    columns = np.concatenate([pose, _basis_columns(back, basis)], axis=-1)
+    normal = columns.swapaxes(1, 2) @ columns
+    gradient = (columns.swapaxes(1, 2) @ gap[..., None])[..., 0]
+    prior = expression_precision()
+    gradient[:, 6:] += prior * (state.expression - seen.expected)
+    diagonal = np.arange(6, normal.shape[1])
+    normal[:, diagonal, diagonal] += prior
+    held = np.zeros(gradient.shape, bool)
+    held[:, 6:] = (state.expression <= 0) & (gradient[:, 6:] > 0)
+    held[:, 6:] |= (state.expression >= 1) & (gradient[:, 6:] < 0)
+    free = ~held
+    normal = normal * free[:, :, None] * free[:, None, :]
+    every = np.arange(normal.shape[1])
+    normal[:, every, every] += held
+    return normal, gradient * free, columns * free[:, None], gap, back
+
+
+def expression_precision() -> Array:
+    """Return 1 / sigma_e^2 ``(52,)`` of the face units: how rarely and how weakly they act."""
+    sigma = np.full(len(FACE_UNITS), 0.3)
+    for name, value in _UNIT_SIGMA.items():
+        sigma[[i for i, unit in enumerate(FACE_UNITS) if unit.startswith(name)]] = value
+    return 1.0 / sigma**2
+
+
+_UNIT_SIGMA = {
+    "jawOpen": 0.6, "eyeBlink": 0.6, "eyeLook": 0.6, "mouthSmile": 0.4, "tongueOut": 0.05,
+    "jawForward": 0.15, "cheekPuff": 0.2,
+}  # fmt: skip
+
+
+def _fit_frames(seen: _Rays, state: _State, person: Array, basis: Array) -> _State:
+    """Fit pose and expression of every frame, the identity fixed in ``person`` (L, 3)."""
+    for _ in range(_FRAME_STEPS):
+        head = person + np.tensordot(state.expression, basis, 1)
+        normal, gradient, _, _, _ = _frame_equations(seen, state, head, basis)
+        state = _moved(state, -np.linalg.solve(normal, gradient[..., None])[..., 0])
+    return state
+
+
+def _fit_identity(seen: _Rays, state: _State, bases: LinearPoints) -> Array:
+    """Fit one identity (I,) to all frames together with each frame's pose and expression."""
+    identity = np.zeros(len(bases.identity))
+    for _ in range(_IDENTITY_STEPS):
+        person = bases.mean + np.tensordot(identity, bases.identity, 1)
+        head = person + np.tensordot(state.expression, bases.expression, 1)
+        normal, gradient, columns, gap, back = _frame_equations(seen, state, head, bases.expression)
+        own = _basis_columns(back, bases.identity)
+        cross = own.swapaxes(1, 2) @ columns
+        solved = np.linalg.solve(
+            normal, np.concatenate([cross.swapaxes(1, 2), gradient[..., None]], axis=-1)
+        )
+        count = len(identity)
+        frames = len(gap)
+        reduced = (own.swapaxes(1, 2) @ own - cross @ solved[..., :count]).sum(axis=0) / frames
+        pull = (own.swapaxes(1, 2) @ gap[..., None] - cross @ solved[..., count:]).sum(
+            axis=0
+        ) / frames
+        change = -np.linalg.solve(reduced + np.eye(count), pull[:, 0] + identity)
+        identity = identity + change
+        step = -(solved[..., count] + solved[..., :count] @ change)
+        state = _moved(state, step)
+    return identity
+
+
+def _residual(seen: _Rays, state: _State, person: Array, basis: Array) -> Array:
+    """Return the mean distance (T,) of the landmarks to the fitted ones, inter-ocular distances."""
+    rays, _, _ = _project(state, person + np.tensordot(state.expression, basis, 1))
+    gap = np.linalg.norm(rays - seen.rays, axis=-1).mean(axis=1)
+    return np.asarray(gap * -state.translation[:, 2] / _EYES)
+
+
+def _take(state: _State, frames: slice | Array) -> _State:
+    return replace(
+        state,
+        rotation=state.rotation[frames],
+        translation=state.translation[frames],
+        expression=state.expression[frames],
+    )
+
+
+def _motion(state: _State, fps: Fraction, smooth: bool) -> Motion:
+    """Turn the state into a Motion, smoothed if wanted."""
+    rotation = np.unwrap(euler_angles(state.rotation), axis=0)
+    parts = [rotation, state.translation, state.expression]
+    if smooth and len(rotation) > 2:
+        cutoffs = (_POSE_CUTOFF, _POSE_CUTOFF, _EXPRESSION_CUTOFF)
+        parts = [
+            smoothed(part, cutoff, float(fps)) for part, cutoff in zip(parts, cutoffs, strict=True)
+        ]
+    return Motion(parts[0], parts[1], np.clip(parts[2], 0, 1), fps)
+
+
+def smoothed(values: Array, cutoff: float, fps: float) -> Array:
+    """Smooth columns (T, K) by a penalty on second differences that halves ``cutoff`` Hz (Whittaker).
+
+    Minimises ``|z - x|^2 + s |D2 z|^2``; its gain at frequency w is ``1 / (1 + s (2 - 2 cos w)^2)``.
+
+    Args:
+        values: ``(T, K)``, T >= 3.
+        cutoff: Hertz; at or above half of ``fps`` nothing is smoothed.
+        fps: Frames a second.
+    """
+    if cutoff >= fps / 2:
+        return values
+    strength = (2 - 2 * np.cos(2 * np.pi * cutoff / fps)) ** -2
+    count = len(values)
+    bands = np.zeros((3, count))
+    for offset, taps in enumerate(((1.0, 4.0, 1.0), (-2.0, -2.0), (1.0,))):
+        for place, tap in enumerate(taps):
+            bands[2 - offset, offset + place : offset + place + count - 2] += strength * tap
+    bands[2] += 1
+    return np.asarray(solveh_banded(bands, values))
