@@ -116,6 +116,7 @@ class VideoReader:
     Args:
         path: Any video FFmpeg reads, GIFs included.
         fps: Give the frames at this constant rate, by their time stamps; None gives every frame as stored.
+        key_frames_only: Decode only the frames that stand for themselves: the best ones, and few.
         max_pixels: Refuse larger frames from the header.
 
     Attributes:
@@ -128,12 +129,18 @@ class VideoReader:
     """
 
     def __init__(
-        self, path: str | Path, *, fps: Fraction | None = None, max_pixels: int = MAX_FRAME_PIXELS
+        self,
+        path: str | Path,
+        *,
+        fps: Fraction | None = None,
+        key_frames_only: bool = False,
+        max_pixels: int = MAX_FRAME_PIXELS,
     ) -> None:
         if fps is not None and not 0 < fps <= _FASTEST:
             raise InputError("fps is out of range", found=fps, expected=f"0 < fps <= {_FASTEST}")
         self.info = probe(path, max_pixels=max_pixels)
         self._fps = None if fps is None else Fraction(fps)
+        self._key_frames_only = key_frames_only
         self._max_pixels = max_pixels
         self._complaints: list[str] = []
         self._running: list[Generator[Frame, None, None]] = []
@@ -165,6 +172,8 @@ class VideoReader:
         with closing(open_container(path, max_pixels=self._max_pixels)) as container:
             stream = _stream_of(path, container, self._max_pixels)
             stream.thread_type = "AUTO"
+            if self._key_frames_only:
+                stream.codec_context.skip_frame = "NONKEY"
             decoded = decoded_frames(container, stream, complaints)
             if self._fps is not None:
                 decoded = at_constant_rate(_timed(decoded, stream, 1 / self.info.fps), self._fps)
