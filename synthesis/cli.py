@@ -86,7 +86,7 @@ def talk_command(
       synthesis talk me.jpg speech.mp3 --pose-video friend.mp4 --pose-mode absolute
       synthesis talk group.jpg speech.wav --face 2 --still --size 512
     """
-    from synthesis.talk import talk
+    from synthesis.talking_head import talk
 
     with bar("rendering") as progress:
         task = progress.add_task("", total=None)

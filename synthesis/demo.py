@@ -9,7 +9,7 @@ import skimage.data
 
 from shared.media.image import write_image
 from synthesis.cli import bar
-from synthesis.talk import talk
+from synthesis.talking_head import talk
 
 SPEECH = Path(__file__).parent / "samples" / "speech.flac"
 

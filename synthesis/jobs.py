@@ -13,7 +13,7 @@ from typing import Any
 from shared.custody import sha256_of, sha256_of_json
 from shared.errors import InputError, ToolkitError
 from synthesis.renderer.generator import Renderer
-from synthesis.talk import TalkOptions, talk
+from synthesis.talking_head import TalkOptions, talk
 
 FILES = ("photo", "audio", "pose_video", "pose")
 REQUIRED = ("photo", "audio", "out")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from shared.media.marks import embed_watermark, metadata_comment
 
 from shared.custody import RunRecord, sha256_of_json
+from shared.media.marks import embed_watermark, metadata_comment
 
 Image = NDArray[np.uint8]
 
@@ -22,7 +22,7 @@ def record_path(out: Path) -> Path:
 def comment_of(record: RunRecord, method: str) -> str:
     """Return the metadata comment that ties a video to the inputs and settings of its record."""
     identity = {"inputs": record.inputs, "weights": record.weights, "settings": record.settings}
-    return metadata_comment(method=method, record_sha256=sha256_of_json(identity))
+    return metadata_comment(method, sha256_of_json(identity))
 
 
 def marked(frames: Iterable[Image]) -> Iterator[Image]:

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from shared.face.crop import CropBox
-from shared.face.detector import CenterFace, choose_face
-from shared.face.fitting import fit_image
-from shared.face.landmarks import LandmarkNet
-from shared.media.image import read_image
 
 from shared.errors import FaceNotFound
 from shared.face.camera import Camera
+from shared.face.crop import CropBox
+from shared.face.detector import CenterFace, choose_face
+from shared.face.fitting import fit_image
 from shared.face.head_model import HeadModel
+from shared.face.landmarks import LandmarkNet
+from shared.media.image import read_image
 from synthesis.renderer.generator import SourceFace
 
 WhichFace = str | int | tuple[float, float]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,6 +19,9 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.loggers import CSVLogger
 
 LAST = "last.ckpt"
+
+# Lightning advertises a logging service at this level
+logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True)
@@ -101,5 +105,5 @@ def fit(
     trainer.fit(
         module, train, validation, ckpt_path=last if last.exists() else None, weights_only=True
     )
-    trainer.save_checkpoint(last)
+    trainer.save_checkpoint(last, weights_only=False)  # the optimiser too, so that it can go on
     return module

@@ -281,7 +281,7 @@ class Mouths(IterableDataset):
         utterance, views = self._utterances[index], self._contents[index]
         other = self._utterances[generator.integers(len(self._utterances))]
         start = int(generator.integers(max(1, len(utterance) - frames + 1)))
-        content = views[generator.integers(len(views))]
+        content = views[int(generator.integers(len(views)))]
         rows = torch.arange(start, start + frames).clamp(max=len(utterance) - 1)
         change = pad_rows(utterance.expression - utterance.rest, start, frames)
         turn = generator.uniform(-1, 1, 3) * np.radians([20, 35, 10])

@@ -207,7 +207,7 @@ class OptDriver:
             heard = speech_features(samples, level, start - CONTEXT, stop + CONTEXT)
             content = self.content_of(heard, statistics)
             change = self.net.decode(self.net(content, identity, rest))
-            gate = _speech_gate(heard).to(change)
+            gate = torch.from_numpy(speech_gate(heard)).to(change)
             changes.append((change * gate[None, :, None])[:, CONTEXT : CONTEXT + stop - start])
         return changes
 
@@ -248,7 +248,7 @@ def speech_batch(heard: SpeechFeatures, device: torch.device | str = "cpu") -> S
     )
 
 
-def _speech_gate(heard: SpeechFeatures) -> Tensor:
+def speech_gate(heard: SpeechFeatures) -> Array:
     """Return ``(T,)``: 1 near speech, 0 where nothing is heard for 0.16 s to both sides.
 
     What the net says in silence is near rest but not rest; this shuts the mouth for good.
@@ -258,7 +258,7 @@ def _speech_gate(heard: SpeechFeatures) -> Tensor:
     loudest = np.lib.stride_tricks.sliding_window_view(reach, 2 * _GATE_REACH + 1).max(axis=1)
     ramp = np.clip((loudest - _GATE_LOW) / (_GATE_HIGH - _GATE_LOW), 0, 1)
     kernel = np.array([1, 2, 3, 2, 1]) / 9
-    return torch.from_numpy(np.convolve(ramp, kernel, mode="same"))
+    return np.convolve(ramp, kernel, mode="same").astype(np.float32)
 
 
 def _resampled(expression: Array, frames: int, fps: Fraction) -> Array:

@@ -51,7 +51,8 @@ class FaceGeometry(nn.Module):
         neutral = torch.zeros(len(identity), 1, len(self.expression), device=identity.device)
         points = project(self(identity, neutral), None)[:, 0]
         left, right = (points[:, corner] for corner in _OUTER_EYES)
-        return (left - right).norm(dim=-1)
+        distance: Tensor = (left - right).norm(dim=-1)
+        return distance
 
 
 def rotation_matrices(angles: Tensor) -> Tensor:

@@ -180,7 +180,8 @@ class AudioDecoder(nn.Module):
         for layer, style in zip(self.layers, self.styles, strict=True):
             scale, shift = style(speaker)[..., None].chunk(2, dim=1)
             x = F.silu(F.instance_norm(layer(x)) * (1 + scale) + shift)
-        return rearrange(self.out(x), "b (m c) t -> b m (t c)", c=COLUMNS_PER_FRAME)
+        mel: Tensor = rearrange(self.out(x), "b (m c) t -> b m (t c)", c=COLUMNS_PER_FRAME)
+        return mel
 
 
 class _Reversal(torch.autograd.Function):
@@ -211,9 +212,10 @@ class SpeakerAdversary(nn.Module):
 
     def forward(self, content: Tensor, strength: float) -> Tensor:
         """Return speaker logits ``(B, S)``; ``strength`` scales the reversed gradient."""
-        x = _Reversal.apply(content, strength)
+        x = _Reversal.apply(content, strength)  # type: ignore[no-untyped-call]
         x = F.silu(self.window(rearrange(x, "b t c -> b c t")))
-        return self.classify(torch.cat([x.mean(dim=-1), x.std(dim=-1)], dim=1))  # type: ignore[no-any-return]
+        logits: Tensor = self.classify(torch.cat([x.mean(dim=-1), x.std(dim=-1)], dim=1))
+        return logits
 
 
 class MouthContrast(nn.Module):
@@ -300,7 +302,8 @@ class ExpressionNet(nn.Module):
         if self.face is not None:
             scale, shift = self.condition(self.face(identity, rest))[..., None].chunk(2, dim=1)
             x = x * (1 + scale) + shift
-        return rearrange(self.code(F.silu(self.blocks(x))), "b c t -> b t c")
+        code: Tensor = rearrange(self.code(F.silu(self.blocks(x))), "b c t -> b t c")
+        return code
 
     def decode(self, code: Tensor) -> Tensor:
         """Return the change of the mouth's units, ``(B, T, 29)``, of a mouth code ``(B, T, 16)``."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import librosa
 import numpy as np
+from librosa import istft, stft
+from librosa.effects import pitch_shift
 from numpy.typing import NDArray
 from scipy.signal import fftconvolve
 
@@ -54,11 +55,11 @@ def shift_voice(samples: Samples, change: VoiceChange) -> Samples:
     """
     if len(samples) < _TRANSFORM:
         return samples.copy()
-    shifted = librosa.effects.pitch_shift(
+    shifted = pitch_shift(
         samples, sr=SAMPLE_RATE, n_steps=change.semitones, n_fft=_TRANSFORM, hop_length=_HOP,
         res_type="soxr_mq",
     )  # fmt: skip
-    spectra = [librosa.stft(x, n_fft=_TRANSFORM, hop_length=_HOP) for x in (samples, shifted)]
+    spectra = [stft(x, n_fft=_TRANSFORM, hop_length=_HOP) for x in (samples, shifted)]
     own, found = (_envelope(np.abs(spectrum)) for spectrum in spectra)
     bins = np.arange(len(own))
     place = np.minimum(bins * change.tract, len(own) - 1)
@@ -66,7 +67,7 @@ def shift_voice(samples: Samples, change: VoiceChange) -> Samples:
     share = (place - below)[:, None]
     wanted = own[below] * (1 - share) + own[np.minimum(below + 1, len(own) - 1)] * share
     spectrum = spectra[1] * np.exp(np.clip(wanted - found, -3.5, 3.5))
-    return _like(librosa.istft(spectrum, hop_length=_HOP, length=len(samples)), samples)
+    return _like(istft(spectrum, hop_length=_HOP, length=len(samples)), samples)
 
 
 def _envelope(magnitude: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -114,7 +115,7 @@ def add_noise(samples: Samples, generator: np.random.Generator) -> Samples:
 def change_gain(samples: Samples, generator: np.random.Generator) -> Samples:
     """Return the recording louder or quieter by up to 20 dB, clipped at full scale."""
     gain = 10 ** (generator.uniform(-20, 6) / 20)
-    return np.clip(samples * gain, -1, 1).astype(np.float32)
+    return np.asarray(np.clip(samples * gain, -1, 1), np.float32)
 
 
 def change_channel(samples: Samples, generator: np.random.Generator) -> Samples:

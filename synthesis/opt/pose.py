@@ -97,7 +97,7 @@ def slider_pose(pitch: float = 0.0, yaw: float = 0.0, roll: float = 0.0) -> Arra
         >>> slider_pose(yaw=90).round(2)
         array([0.  , 1.57, 0.  ], dtype=float32)
     """
-    return np.radians(np.array([pitch, yaw, roll])).astype(np.float32)
+    return np.asarray(np.radians([pitch, yaw, roll]), np.float32)
 
 
 def retarget(

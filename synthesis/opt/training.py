@@ -56,7 +56,7 @@ class OptAudioModule(lightning.LightningModule):
     def adversary_strength(self) -> float:
         """lambda_3, which grows over the first half of the steps."""
         done = self.global_step / max(1, self.profile.audio.steps // 2)
-        return self.profile.audio_weights.adversary * min(1.0, done)
+        return self.profile.audio_weights.adversary * min(1.0, float(done))
 
     def training_step(self, batch: Batch, _index: int) -> Tensor:
         """Return the sum of the weighted terms and log each."""

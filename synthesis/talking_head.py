@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from shared.media.audio import audio_duration, stream_audio
 
 from shared.custody import RunRecord, to_plain
 from shared.errors import InputError, LimitExceeded, OutputError
+from shared.media.audio import audio_duration, stream_audio
 from shared.media.video import VideoWriter
 from shared.motion import Motion
 from synthesis.opt.generator import OptDriver
