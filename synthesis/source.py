@@ -20,9 +20,6 @@ from synthesis.renderer.generator import SourceFace
 
 WhichFace = str | int | tuple[float, float]
 
-CROP_SCALE = 2.1
-"""Crop side over the breadth of the face: the head with its hair, as large as the network can have it."""
-
 LARGEST_YAW = 45.0
 """Degrees; beyond it half of the face is hidden and nothing good can come of it."""
 
@@ -59,7 +56,7 @@ def read_source(photo: str | Path | NDArray[np.uint8], which: WhichFace = "large
             "what was found does not look like a human face", found=f"presence {found.presence:.2f}",
             expected="at least 0.50", fix="give a photo of a person, seen from the front",
         )  # fmt: skip
-    crop = CropBox.from_landmarks(found.points, scale=CROP_SCALE)
+    crop = CropBox.from_landmarks(found.points)
     model = HeadModel.load()
     points = crop.to_crop(found.points, 1).astype(np.float64)
     fit = fit_image(points, model, Camera.of_crop(1))

@@ -18,7 +18,8 @@ from shared.audio.mel import SAMPLE_RATE
 
 Samples = NDArray[np.float32]
 _TRANSFORM, _HOP = 512, 128
-_ENVELOPE_QUEFRENCY = 30
+_ENVELOPE_QUEFRENCY = 45
+"""Samples; above lie the periods of voices up to 350 Hz."""
 
 
 @dataclass(frozen=True)

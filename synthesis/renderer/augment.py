@@ -87,7 +87,7 @@ class Augment:
     def _zoom(self, batch: Batch) -> Batch:
         """Cut both frames by the same random square, so that framing is never learned."""
         count = len(batch["source"])
-        scale = self._uniform((count, 1), 0.78, 1.05)
+        scale = self._uniform((count, 1), 0.85, 1.12)
         shift = (self._uniform((count, 2)) - 0.5) * 0.16
         size = batch["source"].shape[-1]
         grid = (
