@@ -41,7 +41,7 @@ IDENTITY_FRAMES = 32
 _POSE_STEPS = 3
 _IDENTITY_STEPS = 8
 _FRAME_STEPS = 6
-_BATCH = 64
+_BATCH = 32
 _EYES = 0.085
 """Distance of the eyes' outer corners on the mean head, metres: the unit of landmark_spread."""
 _IRIS_SIGMA = 2.0
@@ -73,8 +73,13 @@ class Fit:
 
 @dataclass(frozen=True, eq=False)
 class _Rays:
-    """What is observed: ``rays`` (T, L, 2) = (X / -Z, Y / -Z), ``precision`` (T, L) per square metre,
-    ``expected`` (T, 52) the prior's mean of the expression."""  # fmt: skip
+    """What is observed.
+
+    Attributes:
+        rays: ``(T, 2, L)`` = (X / -Z, Y / -Z).
+        precision: ``(T, L)`` one over variance, per square metre at the head's depth.
+        expected: ``(T, 52)`` the prior's mean of the expression.
+    """
 
     rays: Array
     precision: Array
@@ -86,7 +91,13 @@ class _Rays:
 
 @dataclass(frozen=True, eq=False)
 class _State:
-    """What is sought: ``rotation`` (T, 3, 3), ``translation`` (T, 3), ``expression`` (T, 52)."""
+    """What is sought.
+
+    Attributes:
+        rotation: ``(T, 3, 3)`` head to camera.
+        translation: ``(T, 3)`` metres.
+        expression: ``(T, 52)``.
+    """
 
     rotation: Array
     translation: Array
@@ -132,25 +143,9 @@ def fit_landmarks(
             "wrong shape of identity", found=np.shape(identity), expected=(model.identities,)
         )
     person = bases.mean + np.tensordot(np.asarray(identity, np.float64), bases.identity, 1)
-    batches = [slice(i, i + _BATCH) for i in range(0, len(seen.rays), _BATCH)]
-    done = [
-        _fit_frames(seen[frames], _take(state, frames), person, bases.expression)
-        for frames in batches
-    ]
-    state = _State(
-        *(
-            np.concatenate([getattr(part, name) for part in done])
-            for name in ("rotation", "translation", "expression")
-        )
-    )
-    residual = np.concatenate(
-        [
-            _residual(seen[frames], part, person, bases.expression)
-            for frames, part in zip(batches, done, strict=True)
-        ]
-    )
+    state, residual = _fit_all(seen, state, person, bases.expression)
     motion = _motion(state, Fraction(fps), smooth)
-    return Fit(motion, np.asarray(identity, np.float32), residual.astype(np.float32))
+    return Fit(motion, np.asarray(identity, np.float32), residual)
 
 
 def fit_image(
@@ -166,6 +161,25 @@ def fit_image(
     return fit_landmarks(
         np.asarray(points)[None], model, camera, smooth=False, weights=weights, blendshapes=units
     )
+
+
+def _fit_all(
+    seen: _Rays, state: _State, person: Array, expression: Array
+) -> tuple[_State, NDArray[np.float32]]:
+    """Fit all frames in batches that keep memory bounded; return the state and the residual (T,)."""
+    basis = _by_coordinate(expression)
+    states, residuals = [], []
+    for first in range(0, len(seen.rays), _BATCH):
+        frames = slice(first, first + _BATCH)
+        part = _fit_frames(seen[frames], _take(state, frames), person, basis)
+        head = person + np.tensordot(part.expression, expression, 1)
+        states.append(part)
+        residuals.append(_residual(seen[frames], part, head))
+    joined = (
+        np.concatenate([getattr(part, name) for part in states])
+        for name in ("rotation", "translation", "expression")
+    )
+    return _State(*joined), np.concatenate(residuals).astype(np.float32)
 
 
 def _observe(
@@ -211,51 +225,64 @@ def _observe(
     sigma = model.landmark_spread.astype(np.float64) * _EYES
     precision = np.broadcast_to(trust / sigma**2 / CROWD, (count, LANDMARKS_478))
     rays = (points - camera.center) / camera.focal * [1, -1]
-    return _Rays(rays, precision, expected)
+    return _Rays(rays.swapaxes(1, 2), precision, expected)
 
 
 def _initial_pose(rays: Array, mean: Array) -> _State:
     """Return the pose of the mean head that an affine camera would see, at rest."""
     center = mean.mean(axis=0)
-    middle = rays.mean(axis=1, keepdims=True)
-    affine = np.swapaxes(rays - middle, 1, 2) @ np.linalg.pinv((mean - center).astype(np.float64)).T
+    middle = rays.mean(axis=2)
+    affine = (rays - middle[..., None]) @ np.linalg.pinv((mean - center).astype(np.float64)).T
     left, size, right = np.linalg.svd(affine, full_matrices=False)
     two = left @ right
     third = np.cross(two[:, 0], two[:, 1])
     rotation = np.concatenate([two, third[:, None]], axis=1)
     depth = 1.0 / size.mean(axis=1)
-    place = np.concatenate([middle[:, 0], np.full((len(rays), 1), -1.0)], axis=1) * depth[:, None]
+    place = np.concatenate([middle, np.full((len(rays), 1), -1.0)], axis=1) * depth[:, None]
     return _State(rotation, place - rotation @ center, np.zeros((len(rays), len(FACE_UNITS))))
 
 
 def _project(state: _State, head: Array) -> tuple[Array, Array, Array]:
-    """Return rays (T, L, 2), their derivative by camera space (T, L, 2, 3), and R X (T, L, 3)."""
+    """Return R X ``(T, L, 3)``, rays ``(T, 2, L)`` and depths ``(T, L)`` of head points."""
     turned = head @ np.swapaxes(state.rotation, 1, 2)
     place = turned + state.translation[:, None]
     depth = np.maximum(-place[..., 2], 1e-3)
-    rays = place[..., :2] / depth[..., None]
-    slope = np.zeros((*rays.shape, 3))
-    slope[..., 0, 0] = slope[..., 1, 1] = 1.0
-    slope[..., 2] = rays
-    return rays, slope / depth[..., None, None], turned
+    return turned, place[..., :2].swapaxes(1, 2) / depth[:, None], depth
 
 
-def _linearise(seen: _Rays, state: _State, head: Array) -> tuple[Array, Array, Array]:
-    """Return weighted residuals (T, 2 L), pose columns (T, 2 L, 6), and dray/dX_head (T, L, 2, 3).
+@dataclass(frozen=True, eq=False)
+class _Linear:
+    """Frames linearised about a state; lengths in metres at the head's depth.
 
-    Lengths are metres at the head's depth, times the root of each landmark's precision under Huber's rule.
+    Attributes:
+        gap: ``(T, 2 L)`` projected less seen, weighted.
+        pose: ``(T, 2 L, 6)`` its derivative by a turn about the camera's axes and by a shift.
+        rays: ``(T, 2, L)``.
+        scale: ``(T, 1, L)`` weight over depth: what a shift of a point across the view is worth.
     """
-    rays, slope, turned = _project(state, head)
-    metres = -state.translation[:, 2, None, None]
-    gap = (rays - seen.rays) * metres
-    sigmas = np.linalg.norm(gap, axis=-1) * np.sqrt(seen.precision * CROWD)
+
+    gap: Array
+    pose: Array
+    rays: Array
+    scale: Array
+
+
+def _linearise(seen: _Rays, state: _State, head: Array) -> _Linear:
+    """Project, compare, and weigh each landmark by its precision and Huber's rule."""
+    turned, rays, depth = _project(state, head)
+    metres = -state.translation[:, 2, None]
+    gap = (rays - seen.rays) * metres[:, None]
+    sigmas = np.sqrt((gap**2).sum(axis=1) * seen.precision * CROWD)
     weight = np.sqrt(seen.precision * np.minimum(1.0, HUBER / np.maximum(sigmas, 1e-9)))
-    slope = slope * (metres * weight[..., None])[..., None]
-    spin = np.cross(turned[..., None, :], slope)
-    pose = np.concatenate([spin, slope], axis=-1)
-    count = len(gap)
-    back = slope @ state.rotation[:, None]
-    return (gap * weight[..., None]).reshape(count, -1), pose.reshape(count, -1, 6), back
+    scale = (metres * weight / depth)[:, None]
+    slope = np.zeros((*rays.shape, 3))
+    slope[:, 0, :, 0] = slope[:, 1, :, 1] = 1.0
+    slope[..., 2] = rays
+    pose = np.concatenate([np.cross(turned[:, None], slope), slope], axis=-1) * scale[..., None]
+    frames = len(gap)
+    return _Linear(
+        (gap * weight[:, None]).reshape(frames, -1), pose.reshape(frames, -1, 6), rays, scale
+    )
 
 
 def _moved(state: _State, step: Array) -> _State:
@@ -273,42 +300,62 @@ def _moved(state: _State, step: Array) -> _State:
 def _fit_pose(seen: _Rays, state: _State, head: Array) -> _State:
     """Refine the pose of a rigid head ``(L, 3)``."""
     for _ in range(_POSE_STEPS):
-        gap, pose, _ = _linearise(seen, state, head)
-        step = np.linalg.solve(pose.swapaxes(1, 2) @ pose, -(pose.swapaxes(1, 2) @ gap[..., None]))
+        linear = _linearise(seen, state, head)
+        across = linear.pose.swapaxes(1, 2)
+        step = np.linalg.solve(across @ linear.pose, -(across @ linear.gap[..., None]))
         state = _moved(state, step[..., 0])
     return state
 
 
-def _basis_columns(back: Array, basis: Array) -> Array:
-    """Return the columns (T, 2 L, K) of a basis (K, L, 3) under the derivative (T, L, 2, 3)."""
-    frames, points = back.shape[:2]
-    rows = back.swapaxes(0, 1).reshape(points, frames * 2, 3) @ basis.transpose(1, 2, 0)
-    return rows.reshape(points, frames, 2, -1).swapaxes(0, 1).reshape(frames, points * 2, -1)
+def _columns(linear: _Linear, rotation: Array, basis: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the derivative ``(T, 2 L, K)`` by the coefficients of a basis ``(3, L, K)``."""
+    frames, points = len(rotation), basis.shape[1]
+    turned = rotation.reshape(-1, 3).astype(np.float32) @ basis.reshape(3, -1)
+    turned = turned.reshape(frames, 3, points, -1)
+    columns = turned[:, :2] + linear.rays[..., None].astype(np.float32) * turned[:, 2:]
+    columns *= linear.scale[..., None].astype(np.float32)
+    return np.asarray(columns.reshape(frames, 2 * points, -1))
 
 
-def _frame_equations(
-    seen: _Rays, state: _State, head: Array, basis: Array
-) -> tuple[Array, Array, Array, Array]:
-    """Return normal matrices (T, 58, 58), gradients (T, 58), columns (T, 2 L, 58), derivative by X_head.
+@dataclass(frozen=True, eq=False)
+class _Equations:
+    """Normal equations of frames in their pose and expression.
 
-    Units at a bound whose gradient points outwards are held: their rows are emptied.
+    Attributes:
+        linear: What they were made of.
+        normal: ``(T, 58, 58)``.
+        gradient: ``(T, 58)``.
+        columns: ``(T, 2 L, 58)``.
+        free: ``(T, 58)`` False for units that a bound holds: their rows and columns are emptied.
     """
-    gap, pose, back = _linearise(seen, state, head)
-    columns = np.concatenate([pose, _basis_columns(back, basis)], axis=-1)
-    normal = columns.swapaxes(1, 2) @ columns
-    gradient = (columns.swapaxes(1, 2) @ gap[..., None])[..., 0]
+
+    linear: _Linear
+    normal: Array
+    gradient: Array
+    columns: NDArray[np.float32]
+    free: NDArray[np.bool_]
+
+
+def _equations(seen: _Rays, state: _State, person: Array, basis: NDArray[np.float32]) -> _Equations:
+    """Set up Gauss-Newton's equations about a state; units pressed against a bound are held."""
+    head = person + np.einsum("tk,clk->tlc", state.expression, basis, optimize=True)
+    linear = _linearise(seen, state, head)
+    columns = np.concatenate(
+        [linear.pose.astype(np.float32), _columns(linear, state.rotation, basis)], axis=-1
+    )
+    across = columns.swapaxes(1, 2)
+    normal = (across @ columns).astype(np.float64)
+    gradient = (across @ linear.gap[..., None].astype(np.float32))[..., 0].astype(np.float64)
     prior = expression_precision()
     gradient[:, 6:] += prior * (state.expression - seen.expected)
-    diagonal = np.arange(6, normal.shape[1])
-    normal[:, diagonal, diagonal] += prior
-    held = np.zeros(gradient.shape, bool)
-    held[:, 6:] = (state.expression <= 0) & (gradient[:, 6:] > 0)
-    held[:, 6:] |= (state.expression >= 1) & (gradient[:, 6:] < 0)
-    free = ~held
-    normal = normal * free[:, :, None] * free[:, None, :]
+    free = np.ones(gradient.shape, bool)
+    free[:, 6:] = (state.expression > 0) | (gradient[:, 6:] < 0)
+    free[:, 6:] &= (state.expression < 1) | (gradient[:, 6:] > 0)
     every = np.arange(normal.shape[1])
-    normal[:, every, every] += held
-    return normal, gradient * free, columns * free[:, None], gap, back
+    normal[:, every[6:], every[6:]] += prior
+    normal *= free[:, :, None] & free[:, None, :]
+    normal[:, every, every] += ~free
+    return _Equations(linear, normal, gradient * free, columns, free)
 
 
 def expression_precision() -> Array:
@@ -325,44 +372,48 @@ _UNIT_SIGMA = {
 }  # fmt: skip
 
 
-def _fit_frames(seen: _Rays, state: _State, person: Array, basis: Array) -> _State:
+def _fit_frames(seen: _Rays, state: _State, person: Array, basis: NDArray[np.float32]) -> _State:
     """Fit pose and expression of every frame, the identity fixed in ``person`` (L, 3)."""
     for _ in range(_FRAME_STEPS):
-        head = person + np.tensordot(state.expression, basis, 1)
-        normal, gradient, _, _, _ = _frame_equations(seen, state, head, basis)
-        state = _moved(state, -np.linalg.solve(normal, gradient[..., None])[..., 0])
+        now = _equations(seen, state, person, basis)
+        state = _moved(state, -np.linalg.solve(now.normal, now.gradient[..., None])[..., 0])
     return state
 
 
 def _fit_identity(seen: _Rays, state: _State, bases: LinearPoints) -> Array:
-    """Fit one identity (I,) to all frames together with each frame's pose and expression."""
+    """Fit one identity (I,) to all frames together with each frame's pose and expression.
+
+    The frames' data are averaged, not summed: a landmark that lies wrong on a face does so in every
+    frame, so that more frames say little more about who it is.
+    """
+    own_basis, basis = _by_coordinate(bases.identity), _by_coordinate(bases.expression)
     identity = np.zeros(len(bases.identity))
     for _ in range(_IDENTITY_STEPS):
         person = bases.mean + np.tensordot(identity, bases.identity, 1)
-        head = person + np.tensordot(state.expression, bases.expression, 1)
-        normal, gradient, columns, gap, back = _frame_equations(seen, state, head, bases.expression)
-        own = _basis_columns(back, bases.identity)
-        cross = own.swapaxes(1, 2) @ columns
-        solved = np.linalg.solve(
-            normal, np.concatenate([cross.swapaxes(1, 2), gradient[..., None]], axis=-1)
-        )
-        count = len(identity)
-        frames = len(gap)
-        reduced = (own.swapaxes(1, 2) @ own - cross @ solved[..., :count]).sum(axis=0) / frames
-        pull = (own.swapaxes(1, 2) @ gap[..., None] - cross @ solved[..., count:]).sum(
-            axis=0
-        ) / frames
-        change = -np.linalg.solve(reduced + np.eye(count), pull[:, 0] + identity)
+        now = _equations(seen, state, person, basis)
+        own = _columns(now.linear, state.rotation, own_basis)
+        across = own.swapaxes(1, 2)
+        cross = (across @ now.columns).astype(np.float64) * now.free[:, None]
+        # Schur complement: what is left of the identity's equations once each frame has done its best.
+        right = np.concatenate([cross.swapaxes(1, 2), now.gradient[..., None]], axis=-1)
+        solved = np.linalg.solve(now.normal, right)
+        normal = (across @ own - cross @ solved[..., :-1]).mean(axis=0)
+        pull = (across @ now.linear.gap[..., None] - cross @ solved[..., -1:]).mean(axis=0)
+        change = -np.linalg.solve(normal + np.eye(len(identity)), pull[:, 0] + identity)
         identity = identity + change
-        step = -(solved[..., count] + solved[..., :count] @ change)
-        state = _moved(state, step)
+        state = _moved(state, -(solved[..., -1] + solved[..., :-1] @ change))
     return identity
 
 
-def _residual(seen: _Rays, state: _State, person: Array, basis: Array) -> Array:
-    """Return the mean distance (T,) of the landmarks to the fitted ones, inter-ocular distances."""
-    rays, _, _ = _project(state, person + np.tensordot(state.expression, basis, 1))
-    gap = np.linalg.norm(rays - seen.rays, axis=-1).mean(axis=1)
+def _by_coordinate(basis: Array) -> NDArray[np.float32]:
+    """Turn a basis (K, L, 3) into (3, L, K), so that all its points turn in one product."""
+    return np.ascontiguousarray(basis.transpose(2, 1, 0), np.float32)
+
+
+def _residual(seen: _Rays, state: _State, head: Array) -> Array:
+    """Return the mean distance (T,) of the landmarks to points ``head``, inter-ocular distances."""
+    _, rays, _ = _project(state, head)
+    gap = np.linalg.norm(rays - seen.rays, axis=1).mean(axis=1)
     return np.asarray(gap * -state.translation[:, 2] / _EYES)
 
 
