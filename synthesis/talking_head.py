@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.custody import RunRecord, to_plain
-from shared.errors import InputError, LimitExceeded, OutputError
-from shared.media.audio import audio_duration, stream_audio
+from shared.errors import AudioMissing, InputError, LimitExceeded, OutputError
+from shared.media.audio import audio_duration, is_silent, stream_audio
 from shared.media.video import VideoWriter
 from shared.motion import Motion
 from synthesis.opt.generator import OptDriver
@@ -253,13 +253,17 @@ def spooled(blocks: Iterable[NDArray[np.float32]], path: Path) -> NDArray[np.flo
     """Write blocks of samples to a file and return it as an array that stays on disk.
 
     Raises:
-        InputError: If there are no samples.
+        AudioMissing: If nothing can be heard.
     """
+    silent = True
     with path.open("wb") as stream:
         for block in blocks:
+            silent = silent and is_silent(block)
             stream.write(np.ascontiguousarray(block, np.float32).tobytes())
-    if not path.stat().st_size:
-        raise InputError("the recording holds no samples", fix="check the file")
+    if silent:
+        raise AudioMissing(
+            "the recording is silent", expected="speech", fix="check the file and its level"
+        )
     return np.memmap(path, np.float32, mode="r")
 
 

@@ -21,7 +21,7 @@ MAX_IMAGE_PIXELS = 100_000_000
 NEUTRAL_GREY = 128
 """What shows through transparent pixels: neither a dark nor a bright edge round a cut-out face."""
 
-_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "GIF", "TIFF", "PPM", "JPEG2000", "AVIF")
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "JPEG2000", "AVIF")
 _BROKEN = (
     OSError,
     SyntaxError,

@@ -1,0 +1,1 @@
+"""The recording and the head motion that ship with the product."""
