@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from shared.data.marionette.lips import LipStyle, mouth_curves, style_of, viseme
 from shared.data.marionette.listening import listening
 from shared.data.marionette.plan import ClipPlan, PersonPlan, SpeechPlan, rng_of
 from shared.data.marionette.profiles import Profile
+from shared.data.marionette.recordings import LICENCES
 from shared.data.marionette.voices import RATE, Speakers, Utterance, joined
 from shared.face.camera import Camera
 from shared.face.head_model import HeadModel
@@ -124,6 +125,8 @@ def _perform(shop: Workshop, plan: ClipPlan, styles: _Styles, longest: int) -> _
 
 def make_voice_clip(shop: Workshop, plan: ClipPlan) -> Clip:
     """Write a clip without pictures: sound (of speakers) and truth of a head that has no look."""
+    if plan.speech is not None and not all(s.text for s in plan.speech.sentences):
+        return _make_sound_only(shop, plan, plan.speech)
     model = HeadModel.load()
     drawn = rng_of(shop.seed, plan.person, "identity").standard_normal(model.identities)
     identity = np.asarray(np.clip(drawn, -2, 2), np.float32)
@@ -144,6 +147,14 @@ def make_voice_clip(shop: Workshop, plan: ClipPlan) -> Clip:
     sound = _write_sound(shop, plan, performance)
     truth.save(shop.root / f"clips/{plan.id}.npz")
     return _row(shop, plan, len(motion), sound=sound)
+
+
+def _make_sound_only(shop: Workshop, plan: ClipPlan, speech: SpeechPlan) -> Clip:
+    """Write a recording of which nobody knows what is said when: there is no truth of it."""
+    samples, frames = fit_to_frames(speech_of(shop, speech), most=10_000)
+    performance = _Performance(exercise(rng_of(shop.seed), 0), samples)
+    sound = _write_sound(shop, plan, performance)
+    return replace(_row(shop, plan, frames, sound=sound), truth="")
 
 
 def make_person(shop: Workshop, person: PersonPlan) -> Iterator[tuple[ClipPlan, Clip | Exception]]:
@@ -217,6 +228,11 @@ def _write_sound(shop: Workshop, plan: ClipPlan, performance: _Performance) -> s
     return name
 
 
+def _licence(plan: ClipPlan) -> str:
+    voice = None if plan.speech is None else plan.speech.voice
+    return LICENCES[voice.language] if voice and voice.synthesiser == "recording" else LICENCE
+
+
 def _row(
     shop: Workshop,
     plan: ClipPlan,
@@ -245,14 +261,14 @@ def _row(
         person=plan.person,
         voice=speech.voice.name if speech else "",
         transcript=" ".join(s.text for s in speech.sentences) if speech else "",
-        language="en" if speech else "",
+        language=speech.voice.language if speech else "",
         video=f"clips/{plan.id}.mp4" if filmed else "",
         audio=sound,
         truth=f"clips/{plan.id}.npz",
         fps=f"{FPS.numerator}/{FPS.denominator}",
         frames=frames,
         size=(size, size),
-        licence=LICENCE,
+        licence=_licence(plan),
         source=f"marionette {shop.profile.name}, seed {shop.seed}",
         extra=extra,
     )

@@ -175,7 +175,7 @@ def _run(
 def _slow_speech(plans: list[ClipPlan]) -> list[SpeechPlan]:
     """Return each slow sentence of the plans once."""
     speeches = [plan.speech for plan in plans if plan.speech is not None]
-    slow = [speech for speech in speeches if speech.voice.aligned]
+    slow = [speech for speech in speeches if speech.voice.slow]
     return list({(s.voice.name, s.sentences): s for s in slow}.values())
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from shared.data.clip import SPLITS
 from shared.data.marionette.listening import ATTITUDES
 from shared.data.marionette.profiles import Profile
+from shared.data.marionette.recordings import FOLDERS, listed
 from shared.data.marionette.sentences import Sentence, sentences_of
 from shared.data.marionette.voices import Voice, voices_of
 
@@ -160,14 +161,26 @@ def plan_voices(profile: Profile, seed: int, *, with_kokoro: bool) -> list[ClipP
     clips: list[ClipPlan] = []
     for split in SPLITS:
         for voice in voices_of(split, with_kokoro=with_kokoro):
-            quick = voice.synthesiser != "kokoro"
-            count = profile.voice_sentences if quick else profile.slow_voice_sentences
+            count = profile.slow_voice_sentences if voice.slow else profile.voice_sentences
             for sentence in sentences_of(split)[:count]:
                 own = f"{voice.name}-{sentence.id}"
                 head = _head(split, seed, own)
                 clips.append(ClipPlan(own, "voice", split, head, SpeechPlan(voice, (sentence,))))
     for number, split in enumerate(split_people(profile.turns, seed)):
         clips += _plan_turn(f"turn{number:04d}", split, seed)
+    return clips + _plan_recordings(profile.recordings, seed)
+
+
+def _plan_recordings(count: int, seed: int) -> list[ClipPlan]:
+    """Plan ``count`` recordings of real people in each language: for testing alone."""
+    clips = []
+    for language, folder in FOLDERS.items():
+        name = f"asterisk-{folder}"
+        for path, text in listed(language, count):
+            voice = Voice(name, name, "test", "recording", str(path), language=language)
+            own = f"{name}-{path.stem}"
+            speech = SpeechPlan(voice, (Sentence(path.stem, text, "test"),))
+            clips.append(ClipPlan(own, "voice", "test", _head("test", seed, own), speech))
     return clips
 
 

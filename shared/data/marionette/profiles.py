@@ -30,6 +30,7 @@ class Profile:
             no audio-only clips, more than there are for all.
         slow_voice_sentences: The same for voices that cost much to run.
         turns: Audio-only clips of three sentences, each with three motion-only listeners.
+        recordings: Of real people, in each of five languages, for testing alone.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Profile:
     voice_sentences: int = 0
     slow_voice_sentences: int = 0
     turns: int = 0
+    recordings: int = 0
 
 
 PROFILES: dict[str, Profile] = {
@@ -83,7 +85,14 @@ PROFILES: dict[str, Profile] = {
             regions=False,
             landmark_step=0.25,
         ),
-        Profile("voice", people=0, voice_sentences=1000, slow_voice_sentences=12, turns=240),
+        Profile(
+            "voice",
+            people=0,
+            voice_sentences=1000,
+            slow_voice_sentences=12,
+            turns=240,
+            recordings=24,
+        ),
         Profile(
             "sample",
             people=4,

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.custody import write_atomic
-from shared.data.marionette import espeak, flite, kokoro
+from shared.data.marionette import espeak, flite, kokoro, recordings
 from shared.data.marionette.phones import SILENCE, Phone, mark_stress, tile
 from shared.errors import InputError, MissingExtra
 
@@ -34,9 +34,10 @@ class Voice:
         name: Unique, such as ``flite-slt`` or ``espeak-f2``.
         base: The voice that it was made from, or its own name.
         split: ``train``, ``val`` or ``test``, the same for all of one base.
-        synthesiser: ``flite``, ``espeak`` or ``kokoro``.
-        setting: The synthesiser's own name of the speaker.
+        synthesiser: ``flite``, ``espeak`` or ``kokoro``; ``recording`` for a real person.
+        setting: The synthesiser's own name of the speaker; of a recording, its file.
         size: Vocal tract against the base's (flite only).
+        language: BCP 47 tag.
     """
 
     name: str
@@ -45,10 +46,11 @@ class Voice:
     synthesiser: str
     setting: str
     size: float = 1.0
+    language: str = "en"
 
     @property
-    def aligned(self) -> bool:
-        """Whether the phone times come from an aligner instead of the synthesiser itself."""
+    def slow(self) -> bool:
+        """Whether speech takes so long to make that it is kept."""
         return self.synthesiser == "kokoro"
 
 
@@ -140,6 +142,8 @@ class Speakers:
     def say(self, text: str, voice: Voice) -> Utterance:
         """Say a text: level set, pauses at both ends of equal length, phones tiled and stressed.
 
+        A recording without a text keeps its own pauses and has no phones.
+
         Raises:
             MissingExtra: If the synthesiser is not installed or its voices were not given.
             InputError: If it cannot say the text.
@@ -155,12 +159,16 @@ class Speakers:
                 kept.parent.mkdir(parents=True, exist_ok=True)
                 write_atomic(kept, data)
                 samples, phones = _read_speech(data)
+        if not phones and voice.synthesiser == "recording":
+            level = max(float(np.sqrt(np.mean(np.square(samples)))), 1e-4)
+            scaled = np.clip(samples * (_LEVEL / level), -0.97, 0.97).astype(np.float32)
+            return Utterance(scaled, voice.name, text, voice.language, ())
         samples, tiled = frame_speech(samples, phones)
-        return Utterance(samples, voice.name, text, "en", tuple(tiled))
+        return Utterance(samples, voice.name, text, voice.language, tuple(tiled))
 
     def _kept(self, text: str, voice: Voice) -> Path | None:
         """Return where a slow utterance is kept; quick ones are said again each time."""
-        if self.cache is None or voice.synthesiser != "kokoro":
+        if self.cache is None or not voice.slow:
             return None
         key = hashlib.sha256(f"{voice.name}\n{text}".encode()).hexdigest()[:24]
         return self.cache / f"{key}.npz"
@@ -170,6 +178,8 @@ class Speakers:
             return flite.speak(text, voice.setting, voice.size)
         if voice.synthesiser == "espeak":
             return espeak.speak(text, voice.setting)
+        if voice.synthesiser == "recording":
+            return recordings.read(Path(voice.setting), text)
         if self.kokoro_voices is None:
             raise MissingExtra("Kokoro's voices were not given", fix="pass --kokoro-voices DIR")
         return kokoro.speak(text, voice.setting, self.kokoro_voices)
