@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from shared.data.marionette.heads import HeadStyle, speaking
+from shared.data.marionette.phones import SILENCE, Phone
 from shared.motion import Motion
 
 SECONDS, FPS, SEED = 20, 25, 3
@@ -22,7 +23,8 @@ def main() -> None:
     """Write the motion of a rendered speaker beside this file; its voice is left out, so nods are few."""
     frames = SECONDS * FPS
     quiet = np.zeros(SECONDS * 16_000, np.float32)
-    moved = speaking(np.random.default_rng(SEED), CALM, [], quiet, frames, FPS)
+    hush = [Phone(SILENCE, 0.0, float(SECONDS))]
+    moved = speaking(np.random.default_rng(SEED), CALM, hush, quiet, frames, FPS)
     distance = np.array([0, 0, -1], np.float32)
     motion = Motion(moved.rotation, moved.translation + distance, moved.expression, Fraction(FPS))
     motion.save(Path(__file__).with_name("pose.npz"))
