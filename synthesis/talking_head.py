@@ -155,10 +155,10 @@ def talk(
     check_length(audio, choice.max_minutes)
     source = read_source(photo, choice.face)
     reference, notes = reference_pose(choice, pose_video, pose)
-    driver = METHODS[choice.method].from_pretrained(weights or choice.method)
-    painter = renderer if isinstance(renderer, Renderer) else Renderer.from_pretrained(renderer)
     with tempfile.TemporaryDirectory() as spool:
         samples = spooled(stream_audio(audio, rate=LISTEN_RATE), Path(spool) / "samples.f32")
+        driver = METHODS[choice.method].from_pretrained(weights or choice.method)
+        painter = renderer if isinstance(renderer, Renderer) else Renderer.from_pretrained(renderer)
         own = source.motion
         turned = own.rotation[0] if choice.angles is None else slider_pose(*choice.angles)
         drive = driver.drive(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from shared.audio.mel import BANDS, COLUMNS_PER_FRAME, SAMPLE_RATE, columns_of, log_mel
 from shared.audio.prosody import log_energy, pitch, speech_level
 
-QUIETEST_DB = -50.0
+QUIETEST_DB = -40.0
 """A recording that is quieter than this does not speak and is not raised further."""
 RANGE_DB = 40.0
 """Energy 0 lies this far under the level of the speech."""
@@ -55,7 +55,7 @@ SILENT_MEL = (_MEL_LOWEST - _MEL_CENTRE) / _MEL_SCALE
 
 
 def recording_level(samples: NDArray[np.floating]) -> float:
-    """Return the level of a recording's speech, dB below full scale, at least -50.
+    """Return the level of a recording's speech, dB below full scale, at least -40.
 
     The recording is read in parts of a minute; one number a column is kept.
     """

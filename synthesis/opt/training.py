@@ -105,7 +105,7 @@ class OptAudioModule(lightning.LightningModule):
 class OptExpressionModule(lightning.LightningModule):
     """Stage 2, the mouth expression feature: content and source face -> mouth, with landmark loss.
 
-    The content encoder is frozen: batches hold its output (see ``synthesis.opt.recipe``).
+    The content encoder is frozen: batches hold its output (see ``synthesis.opt.recipes``).
 
     Args:
         profile: Sizes, weights and budget.

@@ -14,7 +14,7 @@ from shared.data.marionette.heads import HeadStyle, speaking
 from shared.data.marionette.phones import SILENCE, Phone
 from shared.motion import Motion
 
-SECONDS, FPS, SEED = 20, 25, 3
+SECONDS, FPS, SEED = 30, 25, 3
 CALM = HeadStyle(drift=(1.6, 3.5, 1.4), tempo=0.35, sway=0.003)
 """A rendered speaker of the quieter kind."""
 
@@ -27,7 +27,9 @@ def main() -> None:
     moved = speaking(np.random.default_rng(SEED), CALM, hush, quiet, frames, FPS)
     distance = np.array([0, 0, -1], np.float32)
     motion = Motion(moved.rotation, moved.translation + distance, moved.expression, Fraction(FPS))
-    motion.save(Path(__file__).with_name("pose.npz"))
+    # moves are taken over relative to the first frame: begin where the head is at rest
+    start = int(np.abs(moved.rotation[: frames // 2]).sum(axis=1).argmin())
+    motion[start:].save(Path(__file__).with_name("pose.npz"))
 
 
 if __name__ == "__main__":

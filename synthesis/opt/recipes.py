@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning import LightningModule
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -15,19 +16,21 @@ from shared.data.manifest import Manifest
 from shared.face.head_model import HeadModel
 from shared.training.run import Budget, fit
 from shared.zoo.checkpoints import save_checkpoint
-from synthesis.opt.config import OptProfile, profile_named
+from synthesis.opt.config import OptProfile, StageBudget, profile_named
 from synthesis.opt.data import Mouths, Utterance, VoicePairs, load_utterances, speaker_count
 from synthesis.opt.generator import OptDriver, speech_batch
 from synthesis.opt.geometry import FaceGeometry
 from synthesis.opt.network import ContentEncoder, raw_content
 from synthesis.opt.training import OptAudioModule, OptExpressionModule
 
+AVERAGE = 0.99
+"""Decay of the average of the weights."""
 
-def fitted_profile(profile: OptProfile | str, utterances: Sequence[Utterance]) -> OptProfile:
+
+def fitted_profile(profile: OptProfile, utterances: Sequence[Utterance]) -> OptProfile:
     """Return a profile whose identity dimension is that of the corpus."""
-    chosen = profile_named(profile) if isinstance(profile, str) else profile
-    network = replace(chosen.network, identity_dim=len(utterances[0].identity))
-    return replace(chosen, network=network)
+    network = replace(profile.network, identity_dim=len(utterances[0].identity))
+    return replace(profile, network=network)
 
 
 def build_audio(
@@ -70,7 +73,7 @@ def build_expression(
     return module, DataLoader(mouths, batch_size=None)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def encode(
     content: ContentEncoder, utterances: Sequence[Utterance], *, raw: bool = False
 ) -> list[list[Tensor]]:
@@ -79,12 +82,12 @@ def encode(
 
     def of(view: Any) -> Tensor:
         speech = speech_batch(view)
-        return (raw_content(speech) if raw else content(speech)[0])[0].clone()
+        return (raw_content(speech) if raw else content(speech)[0])[0]
 
     return [[of(view) for view in utterance.views] for utterance in utterances]
 
 
-def train(
+def train_opt(
     manifest: Manifest,
     out: str | Path,
     *,
@@ -92,32 +95,51 @@ def train(
     seed: int = 0,
     minutes: float | None = None,
     device: str = "auto",
-    card: str = "# OPT driver\n\nTrained by `synthesis.opt.recipe.train`; no figures yet.",
-) -> OptDriver:
-    """Train both stages and write the checkpoint to ``out/opt``; goes on where it was stopped.
+) -> Path:
+    """Train both stages, or go on with the training that ``out`` holds, and write the checkpoint.
 
     Args:
         manifest: A corpus with clips of kind ``voice`` or ``speaking`` and their truth.
-        out: Folder of checkpoints and logs.
+        out: Folder of the run; the checkpoint is ``out/checkpoint``.
         profile: A scale of :data:`synthesis.opt.config.PROFILES`, or one of your own.
         seed: Of everything.
         minutes: Wall clock of each stage at most.
         device: Lightning's accelerator name.
-        card: Markdown for the checkpoint.
+
+    Returns:
+        The folder of the checkpoint.
+
+    Raises:
+        InputError: If the profile is unknown or the corpus has no speech with truth.
     """
-    utterances = load_utterances(manifest, "train", variants=_named(profile).variants, seed=seed)
-    chosen = fitted_profile(profile, utterances)
-    folder = Path(out)
+    chosen = profile_named(profile) if isinstance(profile, str) else profile
+    utterances = load_utterances(manifest, "train", variants=chosen.variants, seed=seed)
+    chosen, folder = fitted_profile(chosen, utterances), Path(out)
     audio, pairs = build_audio(chosen, utterances, seed=seed)
-    fit(audio, pairs, out=folder / "audio", budget=_budget(chosen.audio, minutes), device=device,
-        average=0.99)  # fmt: skip
-    audio.cpu()
-    mouth, batches = build_expression(chosen, utterances, audio.content, seed=seed)
-    fit(mouth, batches, out=folder / "expression", budget=_budget(chosen.expression, minutes),
-        device=device, average=0.99)  # fmt: skip
-    driver = OptDriver(audio.content, mouth.expression.cpu(), chosen.network)
-    export(driver, folder / "opt", card=card, meta={"seed": seed, "clips": len(utterances)})
-    return driver
+    _fit(audio, pairs, folder / "audio", chosen.audio, minutes, device)
+    mouth, batches = build_expression(chosen, utterances, audio.cpu().content, seed=seed)
+    _fit(mouth, batches, folder / "expression", chosen.expression, minutes, device)
+    driver = OptDriver(audio.content, mouth.cpu().expression, chosen.network)
+    name = profile if isinstance(profile, str) else "own"
+    export(
+        driver,
+        folder / "checkpoint",
+        card=f"# OPT driver\n\nProfile {name}, seed {seed}, {len(utterances)} clips; not measured.",
+        meta={"profile": name, "seed": seed, "clips": len(utterances)},
+    )
+    return folder / "checkpoint"
+
+
+def _fit(
+    module: LightningModule,
+    loader: DataLoader,
+    out: Path,
+    stage: StageBudget,
+    minutes: float | None,
+    device: str,
+) -> None:
+    budget = Budget(steps=stage.steps, minutes=minutes, batch_size=stage.batch_size)
+    fit(module, loader, out=out, budget=budget, device=device, average=AVERAGE)
 
 
 def export(driver: OptDriver, folder: str | Path, *, card: str, meta: dict[str, Any]) -> str:
@@ -126,11 +148,3 @@ def export(driver: OptDriver, folder: str | Path, *, card: str, meta: dict[str, 
     return save_checkpoint(
         folder, modules, driver.config, card, {"kind": "opt", "trained": True, **meta}
     )
-
-
-def _named(profile: OptProfile | str) -> OptProfile:
-    return profile_named(profile) if isinstance(profile, str) else profile
-
-
-def _budget(stage: Any, minutes: float | None) -> Budget:
-    return Budget(steps=stage.steps, minutes=minutes, batch_size=stage.batch_size)
