@@ -159,6 +159,7 @@ def talk(
         samples = spooled(stream_audio(audio, rate=LISTEN_RATE), Path(spool) / "samples.f32")
         driver = METHODS[choice.method].from_pretrained(weights or choice.method)
         painter = renderer if isinstance(renderer, Renderer) else Renderer.from_pretrained(renderer)
+        record.weights = {choice.method: driver.sha256, "renderer": painter.sha256}
         own = source.motion
         turned = own.rotation[0] if choice.angles is None else slider_pose(*choice.angles)
         drive = driver.drive(

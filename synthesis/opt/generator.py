@@ -58,11 +58,17 @@ class OptDriver:
         content: E_c.
         expression: The expression net.
         config: Their sizes.
+        sha256: Of the weights file, for the run record.
     """
 
     def __init__(
-        self, content: ContentEncoder, expression: ExpressionNet, config: OptConfig
+        self,
+        content: ContentEncoder,
+        expression: ExpressionNet,
+        config: OptConfig,
+        sha256: str = "",
     ) -> None:
+        self.sha256 = sha256
         self.content = content.eval()
         self.net = expression.eval()
         self.config = config
@@ -83,7 +89,7 @@ class OptDriver:
         content, expression = ContentEncoder(config), ExpressionNet(config)
         content.load_state_dict(tensors["content"])
         expression.load_state_dict(tensors["expression"])
-        return cls(content.to(device), expression.to(device), config)
+        return cls(content.to(device), expression.to(device), config, facts["sha256"])
 
     @torch.inference_mode()
     def expression(

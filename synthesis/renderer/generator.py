@@ -56,9 +56,13 @@ class Renderer:
     Args:
         network: A trained network.
         device: Where it runs.
+        sha256: Of the weights file, for the run record.
     """
 
-    def __init__(self, network: RendererNetwork, device: str | torch.device = "cpu") -> None:
+    def __init__(
+        self, network: RendererNetwork, device: str | torch.device = "cpu", sha256: str = ""
+    ) -> None:
+        self.sha256 = sha256
         self.device = torch.device(device)
         self.network = network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.model = HeadModel.load()
@@ -78,7 +82,7 @@ class Renderer:
         sizes["heat_variance"] = tuple(sizes["heat_variance"])
         network = RendererNetwork(RendererConfig(**sizes))
         network.load_state_dict(modules["network"])
-        return cls(network, device)
+        return cls(network, device, facts["sha256"])
 
     @torch.inference_mode()
     def frames(
