@@ -15,7 +15,8 @@ QUIETEST_DB = -40.0
 """A recording that is quieter than this does not speak and is not raised further."""
 RANGE_DB = 40.0
 """Energy 0 lies this far under the level of the speech."""
-_MEL_CENTRE, _MEL_SCALE, _MEL_LOWEST = -4.4, 2.2, -9.0
+# The lowest lies above the floor of log_mel for every level that is allowed.
+_MEL_CENTRE, _MEL_SCALE, _MEL_LOWEST = -4.4, 2.2, -6.9
 _CHUNK = 6000
 
 
@@ -24,7 +25,7 @@ class SpeechFeatures:
     """A stretch of a recording, ``N = 4 T`` columns for ``T`` frames at 25 fps.
 
     Attributes:
-        mel: ``(80, N)`` log-mel relative to the speech's level, about -2 to 2.
+        mel: ``(80, N)`` log-mel relative to the speech's level, about -1.1 to 2.3.
         energy: ``(N,)`` 0 = silent, 1 = the level of the speech, at most 1.25.
         voiced: ``(N,)`` 0 or 1.
     """

@@ -1,0 +1,430 @@
+"""OPT's claims as experiments, on voices, sentences and people that were not trained on.
+
+- "separates content features from audios, eliminating the influence of speaker-specific
+  information": :func:`speaker_probe`, :func:`voice_share`, :func:`two_voices`.
+- "the landmark loss ... enhance the accuracy of facial structure": :func:`mouth_accuracy`,
+  :func:`closures`, :func:`pauses`, and the ablations of :mod:`benchmarks.claims.opt_ablations`.
+
+Run ``python -m benchmarks.claims.opt CORPUS [--driver DIR]``; each row is one line of JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from benchmarks.statistics import bootstrap_interval
+from shared.data.manifest import Manifest, read_manifest
+from shared.face.head_model import HeadModel
+from shared.motion import MOUTH_UNITS
+from synthesis.opt.alignment import align_phones
+from synthesis.opt.data import Utterance, load_utterances
+from synthesis.opt.generator import OptDriver, speech_batch, speech_gate
+from synthesis.opt.losses import landmark_weights
+from synthesis.opt.network import raw_content
+
+Array = NDArray[np.floating]
+BILABIALS = ("P", "B", "M")
+_UPPER, _LOWER, _EYES = 62, 66, (36, 45)
+_CLOSED = 0.1
+
+
+@dataclass(frozen=True)
+class ClaimRow:
+    """One figure.
+
+    Attributes:
+        measure: What was measured.
+        value: The figure.
+        low: Lower end of its 95 % bootstrap interval.
+        high: Upper end.
+        n: Units that were drawn from.
+        unit: What a unit is.
+        protocol: How it was measured, in a sentence.
+        seed: Of every draw.
+    """
+
+    measure: str
+    value: float
+    low: float
+    high: float
+    n: int
+    unit: str
+    protocol: str
+    seed: int
+
+
+def _row(
+    measure: str,
+    values: Any,
+    unit: str,
+    protocol: str,
+    seed: int,
+    statistic: Callable[[Array], float] | None = None,
+) -> ClaimRow:
+    found = bootstrap_interval(values, statistic or (lambda rows: float(np.mean(rows))), seed)
+    return ClaimRow(measure, found.value, found.low, found.high, found.n, unit, protocol, seed)
+
+
+class Driven:
+    """Test clips and what a driver makes of them.
+
+    Args:
+        driver: Under test.
+        utterances: Clips that it was not trained on.
+        seed: Of every draw.
+    """
+
+    def __init__(self, driver: OptDriver, utterances: Sequence[Utterance], seed: int = 0) -> None:
+        self.driver = driver
+        self.utterances = list(utterances)
+        self.seed = seed
+        self._landmarks = HeadModel.load().landmark_bases("68")
+
+    @cached_property
+    def contents(self) -> list[Array]:
+        """``(T, C)`` content of each clip."""
+        with torch.inference_mode():
+            return [self.driver.content_of(u.views[0])[0].numpy() for u in self.utterances]
+
+    @cached_property
+    def raws(self) -> list[Array]:
+        """``(T, 322)`` raw mel of each clip."""
+        return [raw_content(speech_batch(u.views[0]))[0].numpy() for u in self.utterances]
+
+    @cached_property
+    def changes(self) -> list[Array]:
+        """``(T, 52)`` change of each clip's own person, gated."""
+        return [self.change_of(k, u.identity) for k, u in enumerate(self.utterances)]
+
+    @torch.inference_mode()
+    def change_of(self, index: int, identity: Array, *, gate: bool = True) -> Array:
+        """Return the change ``(T, 52)`` of a face at rest when a clip plays."""
+        person = torch.from_numpy(np.asarray(identity, np.float32))[None]
+        content = torch.from_numpy(self.contents[index])[None]
+        net = self.driver.net
+        change = net.decode(net(content, person, torch.zeros(1, 52)))[0].numpy()
+        if gate:
+            change = change * speech_gate(self.utterances[index].views[0])[:, None]
+        full = np.zeros((len(change), 52))
+        full[:, MOUTH_UNITS] = np.clip(change, 0, 1)
+        return full
+
+    def true_change(self, index: int) -> Array:
+        """Return the truth ``(T, 52)`` less the clip's rest, mouth units only."""
+        utterance = self.utterances[index]
+        full = np.zeros_like(utterance.expression)
+        units = list(MOUTH_UNITS)
+        full[:, units] = (utterance.expression - utterance.rest)[:, units]
+        return full
+
+    def points(self, identity: Array, expression: Array) -> Array:
+        """Return landmarks ``(T, 68, 3)`` in interocular distances."""
+        points = self._landmarks.at(identity, expression)
+        rest = self._landmarks.at(identity, np.zeros(52, np.float32))
+        return np.asarray(points / np.linalg.norm(rest[_EYES[0]] - rest[_EYES[1]]))
+
+    def opening(self, identity: Array, expression: Array) -> Array:
+        """Return how far the inner lips are apart beyond rest, ``(T,)``, interocular distances."""
+        points = self.points(identity, np.concatenate([np.zeros((1, 52)), expression]))
+        gap = np.linalg.norm(points[:, _UPPER] - points[:, _LOWER], axis=-1)
+        return np.asarray(gap[1:] - gap[0])
+
+    def speech_frames(self, index: int) -> NDArray[np.bool_]:
+        """Return the frames ``(T,)`` in which the clip speaks."""
+        energy = self.utterances[index].views[0].energy.reshape(len(self.utterances[index]), -1)
+        return np.asarray(self.utterances[index].known & (energy.mean(axis=1) > 0.3))
+
+    def readings(self) -> list[list[int]]:
+        """Return, for each sentence that several voices read, their clips, one a voice."""
+        groups: dict[str, dict[str, int]] = {}
+        for index, utterance in enumerate(self.utterances):
+            if utterance.sentence and utterance.phones:
+                groups.setdefault(utterance.sentence, {})[utterance.clip.voice] = index
+        return [list(group.values()) for group in groups.values() if len(group) > 1]
+
+
+def speaker_probe(driven: Driven) -> list[ClaimRow]:
+    """Ask a linear probe who speaks, from a frame and from a whole clip.
+
+    Sentences that the probe learns from are not those that it is asked about; all voices are
+    unknown to the driver.
+    """
+    voices = [u.clip.voice for u in driven.utterances]
+    sentences = sorted({u.sentence for u in driven.utterances})
+    asked = np.isin([u.sentence for u in driven.utterances], sentences[1::2])
+    chance = 1 / len(set(voices))
+    rows = []
+    for name, features in (("content", driven.contents), ("raw mel", driven.raws)):
+        frames = [f[driven.speech_frames(k)][::3] for k, f in enumerate(features)]
+        pooled = [np.concatenate([f.mean(axis=0), f.std(axis=0)])[None] for f in frames]
+        for scale, parts in (("frame", frames), ("clip", pooled)):
+            right = _probe(parts, voices, asked)
+            rows.append(
+                _row(
+                    f"speaker accuracy of a linear probe, {scale}, {name}", right, "clip",
+                    f"{len(set(voices))} unseen voices, chance {chance:.3f}, other sentences asked",
+                    driven.seed,
+                )
+            )  # fmt: skip
+    return rows
+
+
+def _probe(parts: Sequence[Array], labels: Sequence[str], asked: NDArray[np.bool_]) -> Array:
+    """Return the share of right answers in each clip that is asked about."""
+    known = [k for k in range(len(parts)) if not asked[k]]
+    inputs = np.concatenate([parts[k] for k in known])
+    answers = np.concatenate([[labels[k]] * len(parts[k]) for k in known])
+    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300, C=0.1))
+    probe.fit(inputs, answers)
+    where = [k for k in range(len(parts)) if asked[k]]
+    return np.array([np.mean(probe.predict(parts[k]) == labels[k]) for k in where])
+
+
+def content_kept(driven: Driven) -> list[ClaimRow]:
+    """Ask a linear probe how far the mouth is open, from windows of five frames: R squared."""
+    sentences = sorted({u.sentence for u in driven.utterances})
+    asked = np.isin([u.sentence for u in driven.utterances], sentences[1::2])
+    zero = np.zeros(len(driven.utterances[0].identity), np.float32)
+    truth = [driven.opening(zero, driven.true_change(k)) for k in range(len(asked))]
+    rows = []
+    for name, features in (("content", driven.contents), ("raw mel", driven.raws)):
+        windows = [
+            np.concatenate([np.roll(f, s, axis=0) for s in range(-2, 3)], 1) for f in features
+        ]
+        probe = make_pipeline(StandardScaler(), Ridge(100.0))
+        known = np.flatnonzero(~asked)
+        probe.fit(
+            np.concatenate([windows[k] for k in known]), np.concatenate([truth[k] for k in known])
+        )
+        sums = []
+        mean = np.concatenate([truth[k] for k in known]).mean()
+        for k in np.flatnonzero(asked):
+            error = probe.predict(windows[k]) - truth[k]
+            sums.append([np.square(error).sum(), np.square(truth[k] - mean).sum()])
+        rows.append(
+            _row(
+                f"R2 of a linear probe for the mouth's opening, {name}", sums, "clip",
+                "unseen voices; other sentences asked", driven.seed,
+                lambda s: float(1 - s[:, 0].sum() / s[:, 1].sum()),
+            )
+        )  # fmt: skip
+    return rows
+
+
+def _aligned(driven: Driven, group: Sequence[int], curves: Sequence[Array]) -> Array:
+    """Return the curves of readings of one sentence at the first one's time, ``(V, T, D)``."""
+    first = driven.utterances[group[0]]
+    valid, aligned = np.ones(len(first), bool), []
+    for index in group:
+        other = driven.utterances[index]
+        found = align_phones(other.phones, first.phones, len(first))
+        valid &= found.valid & (found.positions <= len(other) - 1)
+        times = np.arange(len(curves[index]))
+        aligned.append(
+            np.stack([np.interp(found.positions, times, c) for c in curves[index].T], axis=-1)
+        )
+    return np.stack(aligned)[:, valid]
+
+
+def variance_shares(curves: Array) -> Array:
+    """Return the sums of squares of ``(V, T, D)`` curves: voice, time, and what is left.
+
+    Example:
+        >>> same = np.tile(np.array([[0.0], [1.0]]), (3, 1, 1))
+        >>> variance_shares(same).tolist()
+        [0.0, 1.5, 0.0]
+    """
+    voices, times, _ = curves.shape
+    grand = curves.mean(axis=(0, 1))
+    voice = times * np.square(curves.mean(axis=1) - grand).sum()
+    time = voices * np.square(curves.mean(axis=0) - grand).sum()
+    total = np.square(curves - grand).sum()
+    return np.array([voice, time, max(0.0, total - voice - time)])
+
+
+def _share_of(parts: Sequence[int], sums: Array) -> float:
+    return float(sums[:, list(parts)].sum() / sums.sum())
+
+
+def voice_share(driven: Driven) -> list[ClaimRow]:
+    """One face, one sentence, several voices: how much of the movement the voice explains."""
+    identity = driven.utterances[0].identity
+    made = [driven.change_of(k, identity) for k in range(len(driven.utterances))]
+    truth = [driven.true_change(k) for k in range(len(driven.utterances))]
+    rows = []
+    for name, curves in (("driven", made), ("truth, each speaker's own style", truth)):
+        sums = [
+            variance_shares(_aligned(driven, g, curves)[..., MOUTH_UNITS])
+            for g in driven.readings()
+        ]
+        for share, part in (("voice (eta squared)", [0]), ("voice and voice x time", [0, 2])):
+            rows.append(
+                _row(
+                    f"share of expression variance by {share}, {name}", sums, "sentence",
+                    "the same face; unseen voices and sentences, aligned by phones", driven.seed,
+                    partial(_share_of, part),
+                )
+            )  # fmt: skip
+    return rows
+
+
+def two_voices(driven: Driven) -> list[ClaimRow]:
+    """Correlate the mouth's opening of one face driven by two voices of one sentence."""
+    identity = driven.utterances[0].identity
+    curves = [
+        driven.opening(identity, driven.change_of(k, identity))[:, None]
+        for k in range(len(driven.utterances))
+    ]
+    truth = [
+        driven.opening(identity, driven.true_change(k))[:, None]
+        for k in range(len(driven.utterances))
+    ]
+    rows = []
+    for name, openings in (("driven", curves), ("truth", truth)):
+        values = []
+        for group in driven.readings():
+            aligned = _aligned(driven, group, openings)[..., 0]
+            pairs = combinations(range(len(group)), 2)
+            values.append(np.mean([_correlation(aligned[a], aligned[b]) for a, b in pairs]))
+        rows.append(
+            _row(
+                f"correlation of the opening between two voices, {name}", values, "sentence",
+                "the same face; unseen voices and sentences, aligned by phones", driven.seed,
+            )
+        )  # fmt: skip
+    return rows
+
+
+def _correlation(first: Array, second: Array) -> float:
+    if min(first.std(), second.std()) < 1e-9:
+        return 0.0
+    return float(np.corrcoef(first, second)[0, 1])
+
+
+def mouth_accuracy(driven: Driven) -> list[ClaimRow]:
+    """Compare the mouth with the truth: correlation and size of the opening, landmark distance."""
+    weights = landmark_weights().numpy()
+    mouth = weights >= 3
+    correlations, sizes, distances = [], [], []
+    for k, utterance in enumerate(driven.utterances):
+        known = utterance.known
+        both = [driven.changes[k][known], driven.true_change(k)[known]]
+        openings = [driven.opening(utterance.identity, e) for e in both]
+        correlations.append(_correlation(*openings))
+        sizes.append([np.ptp(np.percentile(o, [5, 95])) for o in openings])
+        made, true = (driven.points(utterance.identity, e)[:, mouth] for e in both)
+        distances.append(np.linalg.norm(made - true, axis=-1).mean())
+    protocol = "unseen voices, sentences and people; the person's own geometry"
+    return [
+        _row("correlation of the opening with the truth", correlations, "clip", protocol, driven.seed),
+        _row(
+            "range of the opening, driven / true", sizes, "clip", protocol, driven.seed,
+            lambda s: float(s[:, 0].sum() / s[:, 1].sum()),
+        ),
+        _row("mouth landmark distance / interocular", distances, "clip", protocol, driven.seed),
+    ]  # fmt: skip
+
+
+def pauses(driven: Driven) -> list[ClaimRow]:
+    """Measure how far the mouth is open in pauses, against its opening while speaking."""
+    rows = []
+    for name, gate in (("as shipped", True), ("net alone", False)):
+        sums = []
+        for k, utterance in enumerate(driven.utterances):
+            change = driven.change_of(k, utterance.identity, gate=gate)
+            opening = np.abs(driven.opening(utterance.identity, change))
+            if utterance.pause.any():
+                speech = driven.speech_frames(k)
+                sums.append([opening[utterance.pause].mean(), opening[speech].mean()])
+        rows.append(
+            _row(
+                f"opening in pauses / opening in speech, {name}", sums, "clip",
+                "pauses of quiet noise, 70 to 90 dB under full scale", driven.seed,
+                lambda s: float(s[:, 0].sum() / s[:, 1].sum()),
+            )
+        )  # fmt: skip
+    return rows
+
+
+def closures(driven: Driven) -> list[ClaimRow]:
+    """Count the p, b and m in which the lips come to a tenth of the clip's opening."""
+    rows = []
+    for name in ("driven", "truth"):
+        for kind, phones in (
+            ("p, b, m", BILABIALS),
+            ("vowels AA AE AO, control", ("AA", "AE", "AO")),
+        ):
+            values = []
+            for k, utterance in enumerate(driven.utterances):
+                change = driven.changes[k] if name == "driven" else driven.true_change(k)
+                opening = driven.opening(utterance.identity, change)
+                reached = _reached(utterance, opening, phones)
+                if reached:
+                    values.append(np.mean(reached))
+            if values:
+                rows.append(
+                    _row(
+                        f"share of closures, {kind}, {name}", values, "clip",
+                        "smallest opening in the phone under 10 % of the clip's 95th percentile",
+                        driven.seed,
+                    )
+                )  # fmt: skip
+    return rows
+
+
+def _reached(utterance: Utterance, opening: Array, names: Sequence[str]) -> list[bool]:
+    limit = _CLOSED * np.percentile(opening[utterance.known], 95)
+    reached = []
+    for name, start, end in utterance.phones:
+        if name in names:
+            frames = slice(int(float(start) * 25), int(np.ceil(float(end) * 25)) + 1)
+            reached.append(bool(opening[frames].min(initial=np.inf) <= limit))
+    return reached
+
+
+EXPERIMENTS: tuple[Callable[[Driven], list[ClaimRow]], ...] = (
+    speaker_probe, content_kept, voice_share, two_voices, mouth_accuracy, pauses, closures,
+)  # fmt: skip
+
+
+def measure(
+    driver: OptDriver, manifest: Manifest, *, split: str = "test", seed: int = 0
+) -> list[ClaimRow]:
+    """Run every experiment on a split of a corpus."""
+    driven = Driven(driver, load_utterances(manifest, split, variants=0, seed=seed), seed)
+    return [row for experiment in EXPERIMENTS for row in experiment(driven)]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure a driver on a corpus and write one line of JSON a figure."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.claims.opt", description=__doc__)
+    parser.add_argument("corpus", help="folder with manifest.jsonl")
+    parser.add_argument("--driver", default="opt", help="name or folder of a checkpoint")
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--seed", type=int, default=0)
+    chosen = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    rows = measure(
+        OptDriver.from_pretrained(chosen.driver), read_manifest(chosen.corpus),
+        split=chosen.split, seed=chosen.seed,
+    )  # fmt: skip
+    for row in rows:
+        sys.stdout.write(json.dumps(asdict(row)) + "\n")
+
+
+if __name__ == "__main__":
+    main()

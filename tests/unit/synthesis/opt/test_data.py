@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+
+from shared.data.manifest import Manifest
+from shared.errors import InputError
+from shared.motion import MOUTH_UNITS, UNIT
+from synthesis.opt.config import StageBudget
+from synthesis.opt.data import PAUSE_FRAMES, Mouths, VoicePairs, load_utterances, speaker_count
+from synthesis.opt.losses import at_time
+
+BUDGET = StageBudget(10, 4, 40)
+
+
+@pytest.fixture(scope="module")
+def utterances(manifest):
+    return load_utterances(manifest, "train", variants=1, seed=0)
+
+
+def test_every_view_has_the_time_of_the_truth(utterances):
+    for utterance in utterances:
+        assert all(len(view) == len(utterance) for view in utterance.views)
+        assert len(utterance.expression) == len(utterance)
+        assert len(set(utterance.speakers)) == 2
+    labels = {label for u in utterances for label in u.speakers}
+    assert len(labels) == 6
+    assert speaker_count(utterances) > max(labels)
+
+
+def test_the_mouth_moves_where_the_sound_is(utterances):
+    for utterance in utterances:
+        energy = utterance.views[0].energy.reshape(len(utterance), -1).mean(axis=1)
+        jaw = utterance.expression[:, UNIT["jawOpen"]]
+        assert np.corrcoef(energy, jaw)[0, 1] > 0.7
+
+
+def test_added_pauses_are_known_to_be_at_rest_but_not_their_seams(utterances):
+    utterance = utterances[0]
+    assert utterance.pause[: PAUSE_FRAMES - 4].all()
+    assert utterance.known[: PAUSE_FRAMES - 6].all()
+    assert not utterance.known[PAUSE_FRAMES - 1]
+    assert utterance.known[PAUSE_FRAMES]
+    assert (utterance.expression[:5] == utterance.rest).all()
+    assert not (utterance.pause & (utterance.expression[:, UNIT["jawOpen"]] > 0)).any()
+
+
+def test_pairs_of_readings_are_aligned_by_their_phones(utterances):
+    """Reading A's mouth at reading B's time is reading B's mouth: all three make the same moves."""
+    checked = 0
+    for batch in islice(VoicePairs(utterances, BUDGET, seed=1), 6):
+        moved = at_time(batch["mouth_1"], batch["position_1_at_2"])
+        error = (moved - batch["mouth_2"]).abs().mean(dim=-1)
+        assert error[batch["valid_1_at_2"]].mean() < 0.012
+        back = at_time(batch["mouth_2"], batch["position_2_at_1"])
+        error = (back - batch["mouth_1"]).abs().mean(dim=-1)
+        assert error[batch["valid_2_at_1"]].mean() < 0.012
+        checked += int((batch["speaker_1"] != batch["speaker_2"]).sum())
+        assert batch["valid_1_at_2"].float().mean() > 0.5
+    assert checked > 10
+
+
+def test_batches_follow_the_seed(utterances):
+    first, again, other = (
+        next(iter(VoicePairs(utterances, BUDGET, seed)))["mel_1"] for seed in (3, 3, 4)
+    )
+    torch.testing.assert_close(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_mouths_are_changes_from_rest_with_the_content_of_the_same_frames(utterances):
+    contents = [
+        [torch.from_numpy(u.expression[:, list(MOUTH_UNITS)] - u.rest[list(MOUTH_UNITS)])] * 2
+        for u in utterances
+    ]
+    batch = next(iter(Mouths(utterances, contents, BUDGET, seed=0)))
+    torch.testing.assert_close(batch["content"], batch["change"])
+    assert batch["identity"].shape == (4, len(utterances[0].identity))
+    assert batch["rest"].shape == (4, 52)
+    assert batch["rotation"].abs().max() <= np.radians(35)
+
+
+def test_a_corpus_without_speech_is_refused(manifest):
+    with pytest.raises(InputError, match="no clips with speech"):
+        load_utterances(Manifest(manifest.root, ()), "train", variants=0, seed=0)
+    with pytest.raises(InputError, match="val split"):
+        load_utterances(manifest, "val", variants=0, seed=0)
