@@ -9,6 +9,7 @@ OUT/state/            one file a video that is done; delete it to do the video a
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -20,7 +21,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from shared.custody import sha256_of_json, write_atomic
 from shared.data.clip import Clip
@@ -54,7 +55,7 @@ class _Job:
 
     @property
     def running(self) -> Path:
-        """A file that exists while a process works on the video: it tells whose fault a crash was."""
+        """A file with the process's number while it works on the video: it tells whose fault a crash was."""
         return self.state.with_suffix(".running")
 
     @property
@@ -77,6 +78,7 @@ def prepare(
     size: int = 256,
     shortest: float = 2.0,
     longest: float = 10.0,
+    smallest: float = 64.0,
     licence: str = "",
     seed: int = 0,
     shares: Mapping[str, float] = SHARES,
@@ -97,6 +99,7 @@ def prepare(
         size: Side of the clips, px.
         shortest: Seconds; shorter pieces are left out.
         longest: Seconds; longer pieces are cut into equal parts.
+        smallest: Least side of a face's box in the footage, px.
         licence: Written into every clip.
         seed: Of the split.
         shares: Expected share of the people in ``train``, ``val`` and ``test``.
@@ -112,7 +115,7 @@ def prepare(
         raise InputError(
             "the output lies inside the footage", found=out, fix="choose another folder"
         )
-    settings = CutSettings(Fraction(fps), size, shortest, longest, licence=licence)
+    settings = CutSettings(Fraction(fps), size, shortest, longest, smallest, licence)
     footage = find_footage(root, layout)
     splits = split_by_identity((item.person for item in footage), seed, shares)
     jobs = [
@@ -122,12 +125,16 @@ def prepare(
     _make_folders(Path(out), jobs)
     waiting = [job for job in jobs if _finished(job) is None]
     done = len(jobs) - len(waiting)
-    report = progress or (lambda done, total: None)
+    report = progress or _quiet
     report(done, len(jobs))
-    for count, _ in enumerate(_run(waiting, workers), start=done + 1):
-        report(min(count, len(jobs)), len(jobs))
-    report(len(jobs), len(jobs))
+    for _ in _run(waiting, workers):
+        done += 1
+        report(done, len(jobs))
     return _collect(Path(out), jobs)
+
+
+def _quiet(_done: int, _total: int) -> None:
+    """Report nothing."""
 
 
 def _make_folders(out: Path, jobs: Sequence[_Job]) -> None:
@@ -193,7 +200,7 @@ def _tools() -> Tools:
 
 def _do(job: _Job) -> None:
     """Do one video and write down what became of it."""
-    job.running.touch()
+    job.running.write_text(str(os.getpid()))
     tools = _tools()
     try:
         outcome = cut_footage(job.footage, job.source, job.split, job.out, job.settings, tools)
