@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import struct
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -200,16 +201,26 @@ def _stream_of(path: str | Path, container: Any, max_pixels: int) -> Any:
     context = stream.codec_context
     if context is None:
         raise InputError(f"{path} is in a codec that is not supported", fix="convert it to H.264")
-    if context.width * context.height > max_pixels:
+    width, height = (context.width, context.height) if context.width else _gif_size(path, container)
+    if width * height > max_pixels:
         raise LimitExceeded(
             f"{path} has too many pixels a frame",
-            found=f"{context.width} x {context.height}",
+            found=f"{width} x {height}",
             expected=f"at most {max_pixels} pixels",
             fix="scale it down",
         )
     # Also bounds what a later header inside the stream may ask the decoder to allocate.
     context.options = {"max_pixels": str(max_pixels)}
     return stream
+
+
+def _gif_size(path: str | Path, container: Any) -> tuple[int, int]:
+    """Return the size in a GIF's header, which FFmpeg tells only by decoding; (0, 0) for other files."""
+    if container.format.name != "gif":
+        return 0, 0
+    with Path(path).open("rb") as file:
+        width, height = struct.unpack("<6x2H", file.read(10))
+    return width, height
 
 
 def _timed(
@@ -243,8 +254,10 @@ def _is_variable(path: str | Path, container: Any, stream: Any) -> bool:
     with decoding(path):
         packets = itertools.islice(container.demux(stream), _PACKETS_LOOKED_AT)
         stamps = sorted(packet.pts for packet in packets if packet.pts is not None)
-    # The ends are left out: a packet whose neighbour in time is still to come would look like a gap.
-    steps = [b - a for a, b in itertools.pairwise(stamps[: -len(stamps) // 10 or None])]
+    if len(stamps) >= _PACKETS_LOOKED_AT - 1:
+        # Packets come out of order; where the look ended, a neighbour in time that is still to come is no gap.
+        stamps = stamps[: -_PACKETS_LOOKED_AT // 10]
+    steps = [b - a for a, b in itertools.pairwise(stamps)]
     if len(steps) < 2:
         return False
     middle = sorted(steps)[len(steps) // 2]
