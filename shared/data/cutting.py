@@ -125,7 +125,7 @@ class _Plan:
     sound: NDArray[np.float32]
 
 
-class _Unusable(Exception):  # noqa: N818
+class _Unusable(Exception):
     """A piece becomes no clip, for a reason."""
 
     def __init__(self, reason: str, detail: str = "") -> None:

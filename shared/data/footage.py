@@ -9,7 +9,9 @@ from pathlib import Path
 
 from shared.errors import InputError
 
-VIDEO_SUFFIXES = frozenset(".avi .flv .m4v .mkv .mov .mp4 .mpeg .mpg .ts .webm .wmv".split())
+VIDEO_SUFFIXES = frozenset({
+    ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv",
+})  # fmt: skip
 SOUND_SUFFIXES = (".m4a", ".wav", ".flac", ".aac")
 
 
