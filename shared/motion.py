@@ -137,8 +137,8 @@ class Motion:
         frames = max(1, round(len(self) / self.fps * target))
         times = np.arange(frames) / float(target)
         own = np.arange(len(self)) / float(self.fps)
-        parts = [
+        rotation, translation, expression = (
             np.stack([np.interp(times, own, column) for column in array.T], axis=-1)
             for array in (self.rotation, self.translation, self.expression)
-        ]
-        return Motion(*parts, target)
+        )
+        return Motion(rotation, translation, expression, target)

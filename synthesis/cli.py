@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
@@ -175,7 +176,7 @@ def train_command(
     from synthesis.opt.recipes import train_opt
     from synthesis.renderer.recipes import train_renderer
 
-    trainers = {"renderer": train_renderer, "opt": train_opt}
+    trainers: dict[str, Callable[..., Path]] = {"renderer": train_renderer, "opt": train_opt}
     if what not in trainers:
         raise InputError(
             "nothing of that name can be trained", found=what, expected=" | ".join(trainers)

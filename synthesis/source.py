@@ -11,14 +11,12 @@ from numpy.typing import NDArray
 from shared.errors import FaceNotFound
 from shared.face.camera import Camera
 from shared.face.crop import CropBox
-from shared.face.detector import CenterFace, choose_face
+from shared.face.detector import CenterFace, Which, choose_face
 from shared.face.fitting import fit_image
 from shared.face.head_model import HeadModel
 from shared.face.landmarks import LandmarkNet
 from shared.media.image import read_image
 from synthesis.renderer.generator import SourceFace
-
-WhichFace = str | int | tuple[float, float]
 
 LARGEST_YAW = 45.0
 """Degrees; beyond it half of the face is hidden and nothing good can come of it."""
@@ -34,7 +32,7 @@ def _landmarks() -> LandmarkNet:
     return LandmarkNet()
 
 
-def read_source(photo: str | Path | NDArray[np.uint8], which: WhichFace = "largest") -> SourceFace:
+def read_source(photo: str | Path | NDArray[np.uint8], which: Which = "largest") -> SourceFace:
     """Find and fit the face of a photo.
 
     Args:

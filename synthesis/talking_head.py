@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from shared.custody import RunRecord, to_plain
 from shared.errors import AudioMissing, InputError, LimitExceeded, OutputError
+from shared.face.detector import Which
 from shared.media.audio import audio_duration, is_silent, stream_audio
 from shared.media.video import VideoWriter
 from shared.motion import Motion
@@ -22,7 +23,7 @@ from synthesis.opt.pose import slider_pose
 from synthesis.pose import pose_from_file, pose_from_video
 from synthesis.provenance import comment_of, marked, record_path
 from synthesis.renderer.generator import Renderer
-from synthesis.source import WhichFace, read_source
+from synthesis.source import read_source
 
 Progress = Callable[[int, int], None]
 METHODS: dict[str, type[OptDriver]] = {"opt": OptDriver}
@@ -58,7 +59,7 @@ class TalkOptions:
     """
 
     method: str = "opt"
-    face: WhichFace = "largest"
+    face: Which = "largest"
     still: bool = False
     angles: tuple[float, float, float] | None = None
     pose_mode: Literal["relative", "absolute"] = "relative"

@@ -125,7 +125,7 @@ class Truth:
             arrays["regions"] = self.regions.astype(np.uint8)
         target = Path(path)
         beside = target.with_name(f".{target.stem}.tmp.npz")
-        np.savez_compressed(beside, **arrays)
+        np.savez_compressed(beside, **arrays)  # type: ignore[arg-type]
         beside.replace(target)
 
     @classmethod

@@ -88,10 +88,8 @@ def load_bank(
     if not (folder / "done").exists():
         _decode(manifest, clips, size, folder, progress)
     arrays = {path.stem: np.load(path, mmap_mode="r") for path in folder.glob("*.npy")}
-    return FrameBank(
-        arrays["frames"], *(np.array(arrays[name]) for name in ("points", "expression", "angles", "depth", "clip")),
-        kinds=tuple(clip.kind for clip in clips),
-    )  # fmt: skip
+    small = {name: np.array(array) for name, array in arrays.items() if name != "frames"}
+    return FrameBank(arrays["frames"], kinds=tuple(clip.kind for clip in clips), **small)
 
 
 def _decode(
@@ -207,11 +205,11 @@ def gather(bank: FrameBank, source: NDArray, driven: NDArray) -> dict[str, Tenso
 
 def conditions(batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     """Return the affine ``(B, 2, 2)`` and the code ``(B, 110)`` of a batch's two poses and expressions."""
-    turns = [
+    known, driven = (
         torch.from_numpy(rotation_matrix(batch[name].double().cpu().numpy())).float()
         for name in ("angles_source", "angles_driven")
-    ]
-    affine = pose_affine(*turns, batch["scale"].float().cpu()).to(batch["source"].device)
+    )
+    affine = pose_affine(known, driven, batch["scale"].float().cpu()).to(batch["source"].device)
     code = motion_code(
         batch["expression_source"],
         batch["expression_driven"],

@@ -87,13 +87,12 @@ class RandomFeatures(nn.Module):
         channels = 3
         for width in widths:
             block = nn.Sequential(
-                nn.Conv2d(channels, width, 3, padding=1), nn.LeakyReLU(0.2),
-                nn.Conv2d(width, width, 3, padding=1), nn.LeakyReLU(0.2),
+                nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.LeakyReLU(0.2),
+                nn.Conv2d(width, width, 3, padding=1, bias=False), nn.LeakyReLU(0.2),
             )  # fmt: skip
             for layer in block:
                 if isinstance(layer, nn.Conv2d):
                     nn.init.orthogonal_(layer.weight, gain=1.4, generator=generator)
-                    nn.init.zeros_(layer.bias)
             self.levels.append(block)
             channels = width
         self.requires_grad_(False)

@@ -245,7 +245,9 @@ class Decoder(nn.Module):
             for level in reversed(range(config.levels))
         )
         self.out = nn.Conv2d(widths[0], 4, 5, padding=2)
-        nn.init.constant_(self.out.bias[3:], -2.0)  # begin with the warped source
+        bias = torch.zeros(4)
+        bias[3] = -2.0  # begin with the warped source
+        self.out.bias = nn.Parameter(bias)
 
     def forward(
         self, features: list[Tensor], flow: Tensor, occlusion: Tensor, points: Tensor, code: Tensor

@@ -84,7 +84,8 @@ def train_renderer(
     """
     if profile not in PROFILES:
         raise InputError("unknown profile", found=profile, expected=" | ".join(PROFILES))
-    config, module = PRESETS[profile], None
+    config = PRESETS[profile]
+    module: RendererModule | None = None
     for number, stage in enumerate(PROFILES[profile]):
         bank = load_bank(
             manifest.where(split="train"), stage.size, out / "cache", progress=progress
@@ -109,6 +110,8 @@ def train_renderer(
             device=device,
             average=0.995,
         )
+    if module is None:
+        raise InputError("the profile has no stages", found=profile)
     return export(
         module,
         config,
