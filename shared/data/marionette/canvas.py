@@ -35,6 +35,11 @@ _LIP_EDGE = np.array([
     (34, 1868), (27, 1878), (18, 1884), (8, 1891), (0, 1891.5),
 ]) / 2048  # fmt: skip
 
+_BROW_ARC = (
+    (0.08, 0.15, 0.25, 0.38, 0.48, 0.58, 0.65),
+    (7.37, 7.39, 7.42, 7.435, 7.415, 7.36, 7.32),
+)
+
 
 @dataclass(frozen=True)
 class Canvas:
@@ -158,19 +163,20 @@ def _above_hairline(x: Floats, y: Floats, z: Floats) -> Floats:
 
 
 def _beard_mask(x: Floats, y: Floats, z: Floats) -> Floats:
-    jaw = _smooth(6.85, 6.65, y - 0.35 * np.clip(x - 0.35, 0, 1) * 2) * _smooth(5.95, 6.2, y)
+    jaw = _smooth(6.92, 6.6, y - 0.7 * np.clip(x - 0.35, 0, 1)) * _smooth(5.85, 6.2, y)
     sideburn = bump(x - 0.74, 0.1) * _smooth(6.5, 6.7, y) * _smooth(7.35, 7.1, y)
     sideburn = sideburn * _smooth(0.35, 0.5, z)
-    moustache = bump(y - 6.83, 0.07) * _smooth(0.34, 0.24, x) * _smooth(1.4, 1.5, z)
+    moustache = bump(y - 6.77, 0.085) * _smooth(0.36, 0.2, x) * _smooth(1.4, 1.5, z)
     throat = _smooth(0.35, 0.7, z)
     return np.maximum(np.maximum(jaw * throat, sideburn), moustache)
 
 
 def _brow_mask(x: Floats, y: Floats) -> Floats:
-    along = np.clip((x - 0.1) / 0.45, 0, 1)
-    arc = 7.475 + 0.10 * np.sin(np.pi * along**0.8 * 0.75)
-    ends = _smooth(0.07, 0.14, x) * _smooth(0.60, 0.45, x)
-    return np.asarray(bump(y - arc, 0.052 - 0.022 * along) * ends, np.float32)
+    # The arc runs through the middle of MakeHuman's brow meshes.
+    arc = np.interp(x, *_BROW_ARC)
+    along = np.clip((x - 0.1) / 0.5, 0, 1)
+    ends = _smooth(0.06, 0.13, x) * _smooth(0.64, 0.48, x)
+    return np.asarray(bump(y - arc, 0.046 - 0.018 * along) * ends, np.float32)
 
 
 def _lid_edge(eye_x: Floats, eye_y: Floats) -> Floats:

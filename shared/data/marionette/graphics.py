@@ -29,9 +29,18 @@ void main() {
 
 # What is cut away, the same for light and shadow.
 _CUT = """
-uniform sampler2D skin; uniform int kind; uniform float cut; uniform vec4 neckline;
-bool gone(vec4 texel, vec3 place) {
-  if (kind == 2) return texel.a < cut;
+uniform sampler2D skin; uniform int kind; uniform float cut; uniform float strands;
+uniform vec3 neckline;
+float chance(vec2 at) { return fract(sin(dot(at, vec2(127.1, 311.7))) * 43758.5453); }
+bool bald(float length_here, vec2 uv) {
+  vec2 at = uv * strands, id = floor(at);
+  float hair = length_here * (0.5 + 0.5 * chance(id));
+  vec2 root = 0.5 + 0.25 * vec2(chance(id + 7.3), chance(id + 3.1)) - 0.125;
+  float thick = 0.62 * sqrt(max(1.0 - cut / max(hair, 1e-3), 0.0)) + 0.08;
+  return cut > hair || distance(fract(at), root) > thick;
+}
+bool gone(vec4 texel, vec3 place, vec2 uv) {
+  if (kind == 2) return bald(texel.a, uv);
   if (kind == 3) return place.y > neckline.x - neckline.y * place.z + neckline.z * abs(place.x);
   return false;
 }
@@ -40,7 +49,7 @@ bool gone(vec4 texel, vec3 place) {
 _SHADOW = (
     "#version 330\nin vec2 uv; in vec3 place;"
     + _CUT
-    + "void main() { vec4 t = texture(skin, uv); if (gone(t, place) || t.a < 0.5) discard; }"
+    + "void main() { vec4 t = texture(skin, uv); if (gone(t, place, uv) || (kind == 1 && t.a < 0.5)) discard; }"
 )
 
 _LIGHT = (
@@ -74,7 +83,7 @@ float highlight(vec3 n, vec3 l, vec3 view) {
 }
 void main() {
   vec4 texel = texture(skin, uv);
-  if (gone(texel, place)) discard;
+  if (gone(texel, place, uv)) discard;
   if (kind == 1 && (layer == 0 ? texel.a < 0.55 : (texel.a >= 0.55 || texel.a < 0.02))) discard;
   float alpha = layer == 0 ? 1.0 : texel.a;
   vec3 n = normalize(normal);
@@ -85,7 +94,7 @@ void main() {
   float open = 1.0;
   if (found == 5) open = mix(1.0, 0.04 + 0.96 * smoothstep(0.75, 1.52, place.z), max(cavity, region == 1 ? 1.0 : 0.0));
   if (found == 2 && kind == 0) open = 1.0 - cavity * smoothstep(0.0, 0.13, place.y - 7.284);
-  if (kind == 2) albedo *= 0.35 + 0.75 * cut;
+  if (kind == 2) albedo *= (0.4 + 0.65 * cut) * (0.7 + 0.6 * chance(floor(uv * strands) + 1.7));
   float s = lit();
   vec3 soft = pow(vec3(s), vec3(1.0, 1.15, 1.2));
   vec3 sky = ambient * (0.72 + 0.28 * n.y);

@@ -95,7 +95,7 @@ def paint_skin(person: Person, looks: Path | None = None) -> Picture:
     if person.brow_style is None:
         strands = np.clip(0.75 + 0.35 * noise(rng, 400), 0, 1)
         brows = np.clip(canvas.brows ** (1 / person.brows) * 1.15 - 0.1, 0, 1)
-        _cover(colour, 0.9 * brows * strands, _linear(person.hair_rgb) * 0.55)
+        _cover(colour, 0.9 * brows * strands, _linear(person.hair_rgb) * 0.4)
     _paint_makeup(colour, canvas, person)
     _paint_mouth(colour, canvas)
     return to_bytes(to_srgb(colour))
@@ -139,7 +139,7 @@ def _painted_details(rng: np.random.Generator, canvas: Canvas, skin: Skin) -> Fl
 def _marks(rng: np.random.Generator, canvas: Canvas, skin: Skin) -> Floats:
     """Blood, patches, freckles, moles and folds, as shifts of the logarithm of linear light."""
     nose_and_cheeks = canvas.cheeks + 0.7 * canvas.nose
-    blood = skin.blood * (0.75 - 0.45 * skin.melanin) * (nose_and_cheeks + 0.15)
+    blood = skin.blood * (0.45 - 0.25 * skin.melanin) * (nose_and_cheeks + 0.15)
     patches = skin.blotches * (0.07 * noise(rng, 14) + 0.05 * noise(rng, 40))
     spots = np.clip(noise(rng, 230) - 1.35, 0, 1) * np.clip(noise(rng, 40) + 0.6, 0, 1)
     freckles = skin.freckles * spots * np.clip(nose_and_cheeks + 0.35, 0, 1)
@@ -185,8 +185,8 @@ def _paint_scalp_and_beard(
     hair = _linear(person.hair_rgb) * 0.7
     grain = np.clip(0.62 + 0.3 * noise(rng, 420) + 0.12 * noise(rng, 90), 0, 1)
     grey = 0.5 * hair + 0.5 * to_linear(np.array([0.22, 0.23, 0.25], np.float32))
-    roots = {"bald": 0.10, "shaved": 0.62}.get(person.hair, 0.85)
-    _cover(colour, roots * canvas.scalp**1.5 * grain, hair)
+    roots = {"bald": 0.10, "shaved": 0.62, "curtain": 1.3}.get(person.hair, 0.85)
+    _cover(colour, np.minimum(roots * canvas.scalp**1.5 * grain, 0.95), hair)
     _cover(colour, 0.42 * person.stubble * canvas.beard * grain, grey)
     if person.beard != "none":
         _cover(colour, 0.8 * beard_area(canvas, person.beard) * grain, hair)
@@ -195,10 +195,10 @@ def _paint_scalp_and_beard(
 def beard_area(canvas: Canvas, beard: str) -> Floats:
     """Return where a beard of a given cut grows, ``(1024, 1024)`` in [0, 1]."""
     x, y = np.abs(canvas.position[..., 0]), canvas.position[..., 1]
-    upper_lip = np.clip((y - 6.66) / 0.06, 0, 1)
-    chin = bump(x, 0.26) ** 0.5 * (x < 0.36)
+    upper_lip = np.clip((y - 6.62) / 0.08, 0, 1) * np.clip((0.36 - x) / 0.12, 0, 1)
+    chin = np.clip((0.36 - x) / 0.16, 0, 1)
     if beard == "moustache":
-        return np.asarray(canvas.beard * upper_lip * (x < 0.38), np.float32)
+        return np.asarray(canvas.beard * upper_lip, np.float32)
     if beard == "goatee":
         return np.asarray(canvas.beard * chin, np.float32)
     return canvas.beard
@@ -275,12 +275,9 @@ def paint_fur(rng: np.random.Generator, rgb: Colour, area: Floats) -> Picture:
         rgb: Colour of the hair.
         area: ``(1024, 1024)`` in [0, 1], where it grows.
     """
-    strands = rng.standard_normal((TEXELS, TEXELS)).astype(np.float32)
-    strands = cv2.GaussianBlur(strands, (0, 0), 0.8)
-    strands = strands / strands.std()
-    clumps = 0.2 * noise(rng, 110) + 0.15 * noise(rng, 45)
-    length = np.clip(0.62 + 0.24 * strands + clumps, 0, 1) * np.clip(area * 1.3, 0, 1)
-    light = np.exp(0.25 * strands + 0.1 * noise(rng, 60))
+    clumps = 0.16 * noise(rng, 110) + 0.12 * noise(rng, 45)
+    length = np.clip(0.8 + clumps, 0, 1) * np.clip(area * 1.2, 0, 1)
+    light = np.exp(0.12 * noise(rng, 60))
     colour = to_srgb(np.asarray(light[..., None] * _linear(rgb), np.float32))
     return np.dstack([to_bytes(colour), to_bytes(length)])
 

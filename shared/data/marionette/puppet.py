@@ -109,12 +109,17 @@ class Span:
 class Puppet:
     """All surfaces of a person in one set of arrays.
 
+    Soft surfaces come first: those that face units move.
+
     Args:
         surfaces: What to draw, in drawing order.
         base: ``(19158, 3)`` the person's vertices at rest, dm.
 
     Attributes:
         rest: ``(P, 3)`` vertices at rest, metres in head space.
+        rest_normals: ``(P, 3)`` their unit normals.
+        soft_vertices: Number S of vertices of soft surfaces.
+        soft_corners: Number of drawn corners of soft surfaces.
         place: ``(P, 3)`` where they lie on the average person, dm: for patterns.
         weight: ``(P,)`` how far they turn with the head.
         spans: The surfaces.
@@ -125,21 +130,24 @@ class Puppet:
     """
 
     def __init__(self, surfaces: list[Surface], base: Floats) -> None:
+        surfaces = sorted(surfaces, key=lambda surface: surface.still)
         origin = head_origin(base)
         mesh = load_base_mesh()
         stacked = sparse.vstack([surface.map for surface in surfaces]).tocsr()
         offset = np.concatenate([surface.offset for surface in surfaces])
-        rigid = np.concatenate([np.full(len(s.offset), s.rigid) for s in surfaces])
         self.rest: Floats = np.asarray(((stacked @ base) + offset - origin) * DECIMETRE, np.float32)
         self.place: Floats = np.asarray(stacked @ mesh.vertices + offset, np.float32)
-        self.weight: Floats = np.where(rigid, 1, np.clip(stacked @ head_weights(), 0, 1)).astype(
-            "f4"
-        )
-        deltas = (stacked @ unit_deltas()).toarray() * np.float32(DECIMETRE)
+        weights = head_weights()
+        self.weight: Floats = np.concatenate(
+            [s.map @ weights if s.weight is None else s.weight for s in surfaces]
+        ).clip(0, 1)
+        self._join(surfaces)
+        soft = sparse.vstack([surface.map for surface in surfaces if not surface.still]).tocsr()
+        deltas = (soft @ unit_deltas()).toarray() * np.float32(DECIMETRE)
         self.moving: Ints = np.flatnonzero(np.abs(deltas).max(axis=1) > _STILL).astype(np.int32)
         per_unit = deltas[self.moving].reshape(len(self.moving), len(FACE_UNITS), 3)
         self._deltas: Floats = np.ascontiguousarray(per_unit.transpose(1, 0, 2), np.float32)
-        self._join(surfaces)
+        self._prepare_normals()
         self._landmarks = _landmark_points(base - origin)
 
     def _join(self, surfaces: list[Surface]) -> None:
@@ -160,17 +168,20 @@ class Puppet:
             vertex += len(surface.offset)
             corner += len(unique)
             index += len(pairs)
+            if not surface.still:
+                self.soft_vertices, self.soft_corners = vertex, corner
         self.spans: list[Span] = spans
         self.source: Ints = np.concatenate(source).astype(np.int32)
         self.uv: Floats = np.concatenate(uv).astype(np.float32)
         self.order: Ints = np.concatenate(order).astype(np.int32)
-        self._prepare_normals(np.concatenate(triangles))
+        self._triangles: Ints = np.concatenate(triangles)
 
-    def _prepare_normals(self, triangles: Ints) -> None:
+    def _prepare_normals(self) -> None:
         """Keep the triangles that can move, and the normals of all at rest."""
+        triangles = self._triangles
         moves = np.zeros(len(self.rest), bool)
         moves[self.moving] = True
-        self._rest_normals = self._normals(self.rest, triangles, len(self.rest))
+        self.rest_normals = self._normals(self.rest, triangles, len(self.rest))
         touched = np.unique(triangles[moves[triangles].any(axis=1)])
         near = np.isin(triangles, touched).any(axis=1)
         self._faces: Ints = triangles[near]
@@ -191,11 +202,11 @@ class Puppet:
         return _unit(total @ _flat_normals(points, triangles))
 
     def pose(self, expression: Floats) -> tuple[Floats, Floats]:
-        """Return vertices and normals ``(P, 3)`` of an expression ``(52,)``, in head space."""
+        """Return the soft vertices and their normals ``(S, 3)`` of an expression ``(52,)``."""
         expression = np.asarray(expression, np.float32)
         active = np.flatnonzero(expression)
-        points = self.rest.copy()
-        normals = self._rest_normals.copy()
+        points = self.rest[: self.soft_vertices].copy()
+        normals = self.rest_normals[: self.soft_vertices].copy()
         if len(active):
             points[self.moving] += np.tensordot(expression[active], self._deltas[active], 1)
             flat = _flat_normals(points, self._faces)

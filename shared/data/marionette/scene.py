@@ -27,6 +27,9 @@ PATTERNS = ("plain", "stripes", "hoops", "checks", "heather")
 NECKLINES = ("crew", "vee", "high", "scoop")
 """Kinds of collar."""
 
+_KNEE = 0.6
+"""Linear light above which the sensor's response bends."""
+
 _PHOTOGRAPHS = ("coffee.png", "rocket.jpg", "grass.png", "gravel.png", "brick.png")
 """Pictures that come with scikit-image and show no person."""
 
@@ -112,12 +115,13 @@ def sample_scene(seed: int) -> Scene:
     rng = np.random.default_rng([0x5CE, seed])
     side = 1 if rng.random() < 0.5 else -1
     azimuth, height = side * rng.uniform(0.0, 1.15), rng.uniform(0.05, 0.9)
-    key = _light(azimuth, height, _warmth(rng, 0.12) * rng.uniform(0.75, 1.25))
+    share = rng.dirichlet([6.0, 2.0, 3.0]) * rng.uniform(0.8, 1.2)  # key, fill, ambient
+    key = _light(azimuth, height, _warmth(rng, 0.12) * share[0] * 1.25)
     fill = _light(-side * rng.uniform(0.3, 1.2), rng.uniform(-0.1, 0.5),
-                  _warmth(rng, 0.15) * rng.uniform(0.08, 0.5))  # fmt: skip
+                  _warmth(rng, 0.15) * share[1] * 1.5)  # fmt: skip
     rim = _light(-side * rng.uniform(2.0, 2.8), rng.uniform(0.1, 0.7),
                  _warmth(rng, 0.2) * rng.uniform(0.0, 0.7))  # fmt: skip
-    ambient = _warmth(rng, 0.08) * rng.uniform(0.16, 0.38)
+    ambient = _warmth(rng, 0.08) * max(share[2], 0.12)
     return Scene(
         seed=seed,
         key=key,
@@ -181,8 +185,9 @@ def develop(linear: Floats, sensor: Sensor, rng: np.random.Generator) -> Picture
 
     Example:
         >>> plain = Sensor(1.0, (1.0, 1.0, 1.0), 1.0, 0.0, 0.0, 0.0)
-        >>> develop(np.ones((2, 2, 3), np.float32), plain, np.random.default_rng(0)).min()
-        np.uint8(255)
+        >>> grey = np.full((2, 2, 3), 0.5**2.2, np.float32)
+        >>> int(develop(grey, plain, np.random.default_rng(0)).max())
+        128
     """
     height, width = linear.shape[:2]
     light = linear * (np.array(sensor.balance, np.float32) * sensor.exposure)
@@ -190,7 +195,9 @@ def develop(linear: Floats, sensor: Sensor, rng: np.random.Generator) -> Picture
         light = light * _corners(height, width, sensor.vignette)[..., None]
     if sensor.blur:
         light = cv2.GaussianBlur(light, (0, 0), sensor.blur * width / 256)
-    picture = np.clip(light, 0, 1) ** np.float32(sensor.gamma / 2.2) * 255
+    bright = np.maximum(light - _KNEE, 0) / (1 - _KNEE)  # highlights fade, they do not clip
+    light = np.minimum(light, _KNEE) + (1 - _KNEE) * (1 - np.exp(-bright))
+    picture = np.maximum(light, 0) ** np.float32(sensor.gamma / 2.2) * 255
     if sensor.noise:
         picture = picture + rng.standard_normal(picture.shape, np.float32) * sensor.noise
     return np.asarray(np.clip(picture + 0.5, 0, 255), np.uint8)
@@ -372,8 +379,8 @@ def neckline_of(scene: Scene) -> tuple[float, float, float]:
     The garment is drawn where ``y < height - forwards * z + sideways * |x|``.
     """
     return {
-        "crew": (5.62, 0.22, 0.0),
-        "vee": (5.05, 0.12, 1.15),
-        "high": (6.05, 0.12, 0.0),
-        "scoop": (5.35, 0.25, 0.25),
+        "crew": (5.75, 0.33, 0.5),
+        "vee": (5.15, 0.15, 1.2),
+        "high": (6.2, 0.12, 0.0),
+        "scoop": (5.5, 0.3, 0.7),
     }[scene.neckline]

@@ -17,13 +17,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.data.marionette.assembly import build_surfaces, region_map
 from shared.data.marionette.canvas import load_canvas
 from shared.data.marionette.geometry import DECIMETRE, head_origin, load_base_mesh, shape_vertices
 from shared.data.marionette.graphics import ensure_gl
 from shared.data.marionette.people import Person
 from shared.data.marionette.puppet import Puppet, Span
 from shared.data.marionette.scene import Scene, develop, neckline_of, paint_background, paint_cloth
-from shared.data.marionette.surfaces import Material, Region, build_surfaces, region_map
+from shared.data.marionette.surfaces import Material, Region
 from shared.errors import InputError
 from shared.face.camera import Camera, rotation_matrix
 from shared.face.head_model import HeadModel
@@ -150,8 +151,8 @@ class Stage:
             raise InputError("wrong shapes for a pose", found=found, expected="(3,), (3,), (52,)")
         self._set_pose(rotation, translation)
         points, normals = self._puppet.pose(expression)
-        corners = np.concatenate([points, normals], axis=1)[self._puppet.source]
-        self._moving_buffer.write(corners)
+        soft = self._puppet.source[: self._puppet.soft_corners]
+        self._moving_buffer.write(np.concatenate([points, normals], axis=1)[soft])
         self._draw()
         image, regions = self._read()
         camera_points = HeadModel.project(
@@ -180,7 +181,8 @@ class Stage:
         context, puppet = self._graphics.context, self._puppet
         place = np.column_stack([puppet.place, puppet.weight])[puppet.source]
         still = np.hstack([puppet.uv, place]).astype(np.float32)
-        self._moving_buffer = context.buffer(reserve=len(puppet.source) * 24, dynamic=True)
+        rest = np.concatenate([puppet.rest, puppet.rest_normals], axis=1)[puppet.source]
+        self._moving_buffer = context.buffer(rest, dynamic=True)
         still_buffer = context.buffer(still)
         order = context.buffer(puppet.order.astype(np.int32))
         self._resources += [self._moving_buffer, still_buffer, order]
@@ -273,7 +275,8 @@ class Stage:
         values: dict[str, Any] = {
             "kind": kind,
             "cut": span.cut,
-            "neckline": (*(material.neckline or (0, 0, 0)), 0),
+            "neckline": material.neckline or (0.0, 0.0, 0.0),
+            "strands": material.strands,
             "layer": layer,
             "region": int(material.region),
             "gloss": material.gloss,
