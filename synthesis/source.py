@@ -48,7 +48,7 @@ def read_source(photo: str | Path | NDArray[np.uint8], which: Which = "largest")
     """
     image = photo if isinstance(photo, np.ndarray) else read_image(photo)
     face = choose_face(_detector().detect(image), which)
-    found = _landmarks()(image, face.box)
+    found = _landmarks()(image, face)
     if found.presence < 0.5:
         raise FaceNotFound(
             "what was found does not look like a human face", found=f"presence {found.presence:.2f}",
