@@ -15,7 +15,7 @@ from shared.data.clip import Clip, Truth
 from shared.data.marionette.eyes import add_eyes
 from shared.data.marionette.heads import HeadStyle, Movement, exercise, head_style_of, speaking
 from shared.data.marionette.lips import LipStyle, mouth_curves, style_of, visemes_of
-from shared.data.marionette.listening import listening
+from shared.data.marionette.listening import cues_of, listening
 from shared.data.marionette.plan import ClipPlan, PersonPlan, SpeechPlan, rng_of
 from shared.data.marionette.profiles import Profile
 from shared.data.marionette.recordings import LICENCES
@@ -113,7 +113,7 @@ def _perform(shop: Workshop, plan: ClipPlan, styles: _Styles, longest: int) -> _
     utterance = speech_of(shop, plan.speech)
     samples, frames = fit_to_frames(utterance, longest)
     if plan.kind == "listening":
-        heard = listening(rng, styles.head, plan.attitude, samples, frames, FPS)
+        heard = listening(rng, styles.head, plan.attitude, cues_of(samples), frames, FPS)
         face = add_eyes(heard.expression, rng, FPS, liveliness=0.0)
         return _Performance(Movement(heard.rotation, heard.translation, face))
     mouth = mouth_curves(utterance.phones, samples, styles.lips, frames, FPS)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -155,8 +156,7 @@ def _beats(
 ) -> list[tuple[float, float]]:
     """Return (time, degrees) of dips: on some stressed vowels, and where a phrase ends."""
     dips: list[tuple[float, float]] = []
-    followers = [*phones[1:], None]
-    for phone, following in zip(phones, followers, strict=True):
+    for phone, following in zip_longest(phones, phones[1:]):
         if phone.name not in VOWELS:
             continue
         if phone.stress > 0.45 and rng.random() < style.beat_share:

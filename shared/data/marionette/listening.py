@@ -16,6 +16,7 @@ pitch; the lag is 0.25 to 0.6 s; a smile takes 0.5 to 0.75 s to come.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -118,7 +119,7 @@ _STRESS_CHANCE = 0.7
 
 
 def reactions_to(
-    cues: list[Cue], attitude: str, style: HeadStyle, rng: np.random.Generator
+    cues: Sequence[Cue], attitude: str, style: HeadStyle, rng: np.random.Generator
 ) -> list[Reaction]:
     """Return what a listener does about the cues: always by chance, so that listeners differ.
 
@@ -185,7 +186,7 @@ def listening(
     rng: np.random.Generator,
     style: HeadStyle,
     attitude: str,
-    speaker: NDArray[np.float32],
+    cues: Sequence[Cue],
     frames: int,
     fps: Fraction | int = 25,
 ) -> Movement:
@@ -195,7 +196,7 @@ def listening(
         rng: Chance; another one gives another, equally likely, listener.
         style: The listener's; ``listening`` scales all movements.
         attitude: One of :data:`ATTITUDES`.
-        speaker: ``(N,)`` the speaker's audio at 16 kHz.
+        cues: Of the speaker's audio, from :func:`cues_of`.
         frames: T.
         fps: Frames a second.
 
@@ -207,7 +208,7 @@ def listening(
     degrees = degrees * np.array([0.45, 0.75, 0.35]) + np.array(style.rest)
     degrees += _posture_shifts(rng, times)
     face = np.zeros((frames, len(FACE_UNITS)))
-    for reaction in reactions_to(cues_of(speaker), attitude, style, rng):
+    for reaction in reactions_to(cues, attitude, style, rng):
         curve = reaction.size * _curve(reaction.kind, times - reaction.start)
         sign = 1.0 if rng.random() < 0.5 else -1.0
         if reaction.kind in ("smile", "frown"):
