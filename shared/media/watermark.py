@@ -65,6 +65,8 @@ _TILE = _BLOCK * BLOCKS
 _LOWEST, _HIGHEST = 2, 4
 _FREQUENCY = np.add.outer(np.arange(_BLOCK), np.arange(_BLOCK))
 _BAND = (_FREQUENCY >= _LOWEST) & (_FREQUENCY <= _HIGHEST)
+# A line of 1 x 8000 px would else become 256 x 2,048,000.
+_LONGEST_SIDE = 16 * SHORT_SIDE
 # Strength in grey levels: base + slope x local standard deviation, at most ceiling.
 _BASE, _SLOPE, _CEILING = 0.8, 0.12, 4.0
 _ACTIVITY_WINDOW = (9, 9)
@@ -139,7 +141,7 @@ def watermark_score(frames: Iterable[Frame]) -> WatermarkScore:
 
 def _reference_size(height: int, width: int) -> tuple[int, int]:
     scale = SHORT_SIDE / min(height, width)
-    return round(height * scale), round(width * scale)
+    return min(round(height * scale), _LONGEST_SIDE), min(round(width * scale), _LONGEST_SIDE)
 
 
 def _reference_luma(frame: Frame) -> Plane:

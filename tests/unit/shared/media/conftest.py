@@ -89,10 +89,17 @@ def png_header() -> Callable[[int, int], bytes]:
     """A PNG whose header promises a picture that is not there."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
 
     def make(width: int, height: int) -> bytes:
         header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-        return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
+        return (
+            b"\x89PNG\r\n\x1a\n"
+            + header
+            + chunk(b"IDAT", zlib.compress(bytes(100)))
+            + chunk(b"IEND", b"")
+        )
 
     return make

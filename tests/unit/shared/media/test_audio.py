@@ -34,7 +34,9 @@ COUNT, PLACE = 19_752, 8_000
         ("a.mka", 16000, "flac"),
     ],
 )
-def test_count_and_place_are_exact(encode_audio: Encode, click: Click, name: str, rate: int, codec: str) -> None:
+def test_count_and_place_are_exact(
+    encode_audio: Encode, click: Click, name: str, rate: int, codec: str
+) -> None:
     count, place = round(COUNT * rate / 16000), round(PLACE * rate / 16000)
     path = encode_audio(name, click(count, place), rate, codec)
     samples = read_audio(path)
@@ -52,7 +54,9 @@ def test_mp4_sound_is_exact_to_its_own_clock(encode_audio: Encode, click: Click)
     assert int(np.abs(samples).argmax()) == PLACE
 
 
-def test_bare_aac_keeps_the_delay_that_it_does_not_declare(encode_audio: Encode, click: Click) -> None:
+def test_bare_aac_keeps_the_delay_that_it_does_not_declare(
+    encode_audio: Encode, click: Click
+) -> None:
     samples = read_audio(encode_audio("a.aac", click(COUNT, PLACE), 16000, "aac"))
     assert 0 <= len(samples) - COUNT < 0.15 * 16000
 
@@ -63,7 +67,9 @@ def test_wav_is_read_bit_for_bit(tmp_path: Path) -> None:
     assert np.array_equal(read_audio(tmp_path / "a.wav"), samples)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     count=st.integers(1000, 30_000),
     own=st.sampled_from([8000, 11025, 16000, 22050, 44100, 48000]),
@@ -91,7 +97,9 @@ def test_resampling_keeps_a_tone(tmp_path: Path) -> None:
 
 
 def test_channels_are_averaged(tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "a.wav", np.tile([[0.5, -0.25, 0.5, 0.25]], (800, 1)), 16000, "FLOAT")
+    soundfile.write(
+        tmp_path / "a.wav", np.tile([[0.5, -0.25, 0.5, 0.25]], (800, 1)), 16000, "FLOAT"
+    )
     assert read_audio(tmp_path / "a.wav") == pytest.approx(0.25)
 
 
@@ -107,7 +115,9 @@ def video_with_sound(path: Path, sound: np.ndarray, *, late: float, gap: float =
             container.mux(picture.encode(frame))
         container.mux(picture.encode())
         for at in range(0, len(sound), 800):
-            block = av.AudioFrame.from_ndarray(sound[None, at : at + 800], format="fltp", layout="mono")
+            block = av.AudioFrame.from_ndarray(
+                sound[None, at : at + 800], format="fltp", layout="mono"
+            )
             block.sample_rate, block.time_base = 16000, Fraction(1, 16000)
             block.pts = round(16000 * (1 + late + (gap if at >= 8000 else 0))) + at
             container.mux(track.encode(block))
@@ -122,12 +132,16 @@ def test_sound_is_put_on_the_pictures_clock(tmp_path: Path, click: Click, late: 
 
 
 def test_a_drop_out_becomes_silence(tmp_path: Path, click: Click) -> None:
-    samples = read_audio(video_with_sound(tmp_path / "a.mkv", click(16000, 12000), late=0.0, gap=0.2))
+    samples = read_audio(
+        video_with_sound(tmp_path / "a.mkv", click(16000, 12000), late=0.0, gap=0.2)
+    )
     assert int(np.abs(samples).argmax()) == pytest.approx(12000 + 3200, abs=16)
     assert len(samples) == pytest.approx(19200, abs=16)
 
 
-def test_damage_leaves_the_rest_in_place(tmp_path: Path, encode_audio: Encode, click: Click) -> None:
+def test_damage_leaves_the_rest_in_place(
+    tmp_path: Path, encode_audio: Encode, click: Click
+) -> None:
     noise = np.random.default_rng(0).normal(0, 0.05, 32000).astype(np.float32)
     path = encode_audio("a.m4a", click(32000, 24000) + noise, 16000, "aac")
     data = bytearray(path.read_bytes())
@@ -153,7 +167,9 @@ def test_too_long_is_refused_not_cut(tmp_path: Path) -> None:
     path = write_audio(tmp_path / "a.wav", np.zeros(32000, np.float32))
     with pytest.raises(LimitExceeded):
         read_audio(path, max_seconds=1.0)
-    assert len(read_audio(path, max_seconds=None)) == len(read_audio(path, max_seconds=2.0)) == 32000
+    assert (
+        len(read_audio(path, max_seconds=None)) == len(read_audio(path, max_seconds=2.0)) == 32000
+    )
 
 
 def test_silence_is_allowed_and_known(tmp_path: Path) -> None:
@@ -187,7 +203,20 @@ def hostile(kind: str, folder: Path) -> Path:
 
 @pytest.mark.parametrize(
     "kind",
-    ["missing", "empty", "folder", "text", "zeros", "zip", "header only", "no samples", "short", "nan", "infinity", "unscaled"],
+    [
+        "missing",
+        "empty",
+        "folder",
+        "text",
+        "zeros",
+        "zip",
+        "header only",
+        "no samples",
+        "short",
+        "nan",
+        "infinity",
+        "unscaled",
+    ],
 )
 def test_hostile_files_are_refused(kind: str, tmp_path: Path) -> None:
     path = hostile(kind, tmp_path)
@@ -198,7 +227,9 @@ def test_hostile_files_are_refused(kind: str, tmp_path: Path) -> None:
         list(stream_audio(path))
 
 
-@pytest.mark.parametrize("read", [read_audio, audio_duration, lambda path: list(stream_audio(path))])
+@pytest.mark.parametrize(
+    "read", [read_audio, audio_duration, lambda path: list(stream_audio(path))]
+)
 def test_a_video_without_sound(encode_video: Encode, read: Callable[[Path], object]) -> None:
     with pytest.raises(AudioMissing):
         read(encode_video("mute.mp4", [1, 2, 3]))
@@ -227,7 +258,9 @@ def test_a_place_that_cannot_be_written(tmp_path: Path, place: str) -> None:
         write_audio(tmp_path / place, np.zeros(100, np.float32))
 
 
-@pytest.mark.parametrize("samples", [np.zeros(0), np.zeros((2, 10)), np.array([0.0, np.nan])], ids=["none", "two", "nan"])
+@pytest.mark.parametrize(
+    "samples", [np.zeros(0), np.zeros((2, 10)), np.array([0.0, np.nan])], ids=["none", "two", "nan"]
+)
 def test_samples_that_are_not_written(tmp_path: Path, samples: np.ndarray) -> None:
     with pytest.raises(InputError):
         write_audio(tmp_path / "a.wav", samples)

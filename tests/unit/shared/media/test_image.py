@@ -20,7 +20,9 @@ SAMPLE[..., 0] = np.arange(0, 240, 10)
 SAMPLE[..., 1] = np.arange(0, 160, 10)[:, None]
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(rgb=hnp.arrays(np.uint8, st.tuples(st.integers(1, 20), st.integers(1, 20), st.just(3))))
 def test_png_is_lossless(tmp_path: Path, rgb: np.ndarray) -> None:
     assert np.array_equal(read_image(write_image(tmp_path / "a.png", rgb)), rgb)
@@ -53,7 +55,9 @@ def test_comment(tmp_path: Path, extension: str) -> None:
         (8, lambda a: np.rot90(a, 1)),
     ],
 )
-def test_exif_orientation(tmp_path: Path, orientation: int, turn: Callable[[np.ndarray], np.ndarray]) -> None:
+def test_exif_orientation(
+    tmp_path: Path, orientation: int, turn: Callable[[np.ndarray], np.ndarray]
+) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     Image.fromarray(SAMPLE).save(tmp_path / "a.png", exif=exif)
@@ -100,7 +104,9 @@ def test_an_animation_gives_its_first_frame(tmp_path: Path, extension: str) -> N
     assert (np.abs(read_image(tmp_path / f"a.{extension}").astype(int) - 200) <= 2).all()
 
 
-def test_bomb_is_refused_from_its_header(tmp_path: Path, png_header: Callable[[int, int], bytes]) -> None:
+def test_bomb_is_refused_from_its_header(
+    tmp_path: Path, png_header: Callable[[int, int], bytes]
+) -> None:
     (tmp_path / "bomb.png").write_bytes(png_header(20_000, 20_000))
     with pytest.raises(LimitExceeded):
         read_image(tmp_path / "bomb.png")
@@ -115,7 +121,9 @@ def test_limit_is_the_callers(tmp_path: Path) -> None:
 
 def hostile(kind: str, folder: Path, header: bytes) -> Path:
     path = folder / f"{kind}.png"
-    png = write_image(folder / "whole.png", np.random.default_rng(0).integers(0, 256, (50, 50, 3), dtype=np.uint8))
+    png = write_image(
+        folder / "whole.png", np.random.default_rng(0).integers(0, 256, (50, 50, 3), dtype=np.uint8)
+    )
     heic = b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic" + bytes(200)
     content = {
         "empty": b"",
@@ -143,17 +151,36 @@ def hostile(kind: str, folder: Path, header: bytes) -> Path:
 
 @pytest.mark.parametrize(
     "kind",
-    ["missing", "empty", "folder", "text", "zeros", "zip", "cut", "no pixels", "heic", "svg", "eps", "float"],
+    [
+        "missing",
+        "empty",
+        "folder",
+        "text",
+        "zeros",
+        "zip",
+        "cut",
+        "no pixels",
+        "heic",
+        "svg",
+        "eps",
+        "float",
+    ],
 )
-def test_hostile_files_are_refused(kind: str, tmp_path: Path, png_header: Callable[[int, int], bytes]) -> None:
+def test_hostile_files_are_refused(
+    kind: str, tmp_path: Path, png_header: Callable[[int, int], bytes]
+) -> None:
     with pytest.raises(InputError) as caught:
         read_image(hostile(kind, tmp_path, png_header(50, 50)))
     assert caught.value.fix
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data(), extension=st.sampled_from(["png", "jpg", "gif", "webp", "tiff", "bmp"]))
-def test_damaged_bytes_never_raise_anything_else(tmp_path: Path, data: st.DataObject, extension: str) -> None:
+def test_damaged_bytes_never_raise_anything_else(
+    tmp_path: Path, data: st.DataObject, extension: str
+) -> None:
     buffer = io.BytesIO()
     Image.fromarray(SAMPLE).save(buffer, {"jpg": "jpeg"}.get(extension, extension))
     content = bytearray(buffer.getvalue())
@@ -169,7 +196,13 @@ def test_damaged_bytes_never_raise_anything_else(tmp_path: Path, data: st.DataOb
 
 def test_kinds(tmp_path: Path) -> None:
     path = tmp_path / "a"
-    for kind, pillow in {"png": "PNG", "jpeg": "JPEG", "webp": "WEBP", "tiff": "TIFF", "bmp": "BMP"}.items():
+    for kind, pillow in {
+        "png": "PNG",
+        "jpeg": "JPEG",
+        "webp": "WEBP",
+        "tiff": "TIFF",
+        "bmp": "BMP",
+    }.items():
         Image.fromarray(SAMPLE).save(path, pillow)
         assert picture_kind(path) == kind
     Image.fromarray(SAMPLE).save(path, "GIF")
@@ -183,7 +216,9 @@ def test_a_place_that_cannot_be_written(tmp_path: Path, place: str) -> None:
         write_image(tmp_path / place, SAMPLE)
 
 
-@pytest.mark.parametrize("bad", [SAMPLE[..., 0], SAMPLE.astype(float), SAMPLE[:0], np.dstack([SAMPLE, SAMPLE])])
+@pytest.mark.parametrize(
+    "bad", [SAMPLE[..., 0], SAMPLE.astype(float), SAMPLE[:0], np.dstack([SAMPLE, SAMPLE])]
+)
 def test_arrays_that_are_no_picture(tmp_path: Path, bad: np.ndarray) -> None:
     with pytest.raises(InputError, match="RGB"):
         write_image(tmp_path / "a.png", bad)

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from shared.media.timing import LONGEST_HOLD, Clock, at_constant_rate
 
 STEP = Fraction(1, 25)
-RATES = st.sampled_from([Fraction(r) for r in (1, 12, 24, 25, 30, 60)] + [Fraction(30000, 1001), Fraction(24000, 1001)])
+RATES = st.sampled_from(
+    [Fraction(r) for r in (1, 12, 24, 25, 30, 60)] + [Fraction(30000, 1001), Fraction(24000, 1001)]
+)
 
 
 def steady(count: int, fps: Fraction) -> list[tuple[Fraction, Fraction, int]]:
@@ -34,7 +36,9 @@ def test_frame_count_and_order(count: int, own: Fraction, wanted: Fraction) -> N
 
 @settings(deadline=None, max_examples=40)
 @given(st.integers(2, 100), RATES, RATES)
-def test_no_frame_is_off_by_more_than_half_a_tick_and_half_a_frame(count: int, own: Fraction, wanted: Fraction) -> None:
+def test_no_frame_is_off_by_more_than_half_a_tick_and_half_a_frame(
+    count: int, own: Fraction, wanted: Fraction
+) -> None:
     # Shown at tick n: the frame whose time of display holds n / wanted, give or take half a tick.
     for tick, frame in enumerate(at_constant_rate(steady(count, own), wanted)):
         error = tick / wanted - frame / own

@@ -158,7 +158,9 @@ def hostile(kind: str, folder: Path, encode_video: Encode) -> Path:
         whole = encode_video("whole.mp4", range(50)).read_bytes()
         path.write_bytes(whole[: len(whole) // 2])
     elif kind == "playlist":
-        path.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n")
+        path.write_text(
+            "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n"
+        )
     elif kind == "concat":
         path.write_text(f"ffconcat version 1.0\nfile '{encode_video('inner.mp4', range(5))}'\n")
     elif kind == "picture":
@@ -172,7 +174,18 @@ def hostile(kind: str, folder: Path, encode_video: Encode) -> Path:
 
 @pytest.mark.parametrize(
     "kind",
-    ["missing", "empty", "folder", "zip", "text", "zeros", "truncated", "playlist", "concat", "picture"],
+    [
+        "missing",
+        "empty",
+        "folder",
+        "zip",
+        "text",
+        "zeros",
+        "truncated",
+        "playlist",
+        "concat",
+        "picture",
+    ],
 )
 def test_hostile_files_are_refused(kind: str, tmp_path: Path, encode_video: Encode) -> None:
     with pytest.raises(InputError) as caught:

@@ -35,7 +35,14 @@ def test_rate_and_count_survive(tmp_path: Path, fps: Fraction | int) -> None:
 
 
 def test_colours_survive_without_a_shift(tmp_path: Path) -> None:
-    colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (200, 150, 130), (20, 20, 20), (128, 128, 128)]
+    colours = [
+        (255, 0, 0),
+        (0, 255, 0),
+        (0, 0, 255),
+        (200, 150, 130),
+        (20, 20, 20),
+        (128, 128, 128),
+    ]
     frame = np.repeat(np.repeat(np.array([colours], np.uint8), 64, axis=0), 32, axis=1)
     with VideoWriter(tmp_path / "a.mp4", 25, (192, 64), crf=4) as writer:
         writer.write(frame)
@@ -46,7 +53,9 @@ def test_colours_survive_without_a_shift(tmp_path: Path) -> None:
 
 def test_a_round_trip_does_not_darken(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
-    frame = np.repeat(np.repeat(rng.integers(20, 236, (12, 16, 3), dtype=np.uint8), 4, axis=0), 4, axis=1)
+    frame = np.repeat(
+        np.repeat(rng.integers(20, 236, (12, 16, 3), dtype=np.uint8), 4, axis=0), 4, axis=1
+    )
     with VideoWriter(tmp_path / "a.mp4", 25, (64, 48), crf=2) as writer:
         writer.write(frame)
     read = next(iter(VideoReader(tmp_path / "a.mp4")))
@@ -73,9 +82,17 @@ def test_sound_keeps_its_start_and_its_length(tmp_path: Path, click: Click, rate
     assert int(np.abs(sound).argmax()) == place
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(count=st.integers(400, 40_000), block=st.integers(1, 5000), fps=st.sampled_from([Fraction(25), NTSC]))
-def test_sound_from_blocks_keeps_every_sample(tmp_path: Path, click: Click, count: int, block: int, fps: Fraction) -> None:
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    count=st.integers(400, 40_000),
+    block=st.integers(1, 5000),
+    fps=st.sampled_from([Fraction(25), NTSC]),
+)
+def test_sound_from_blocks_keeps_every_sample(
+    tmp_path: Path, click: Click, count: int, block: int, fps: Fraction
+) -> None:
     sound = click(count, count // 2)
     blocks = (sound[at : at + block] for at in range(0, count, block))
     path = write(tmp_path / "a.mp4", max(1, round(count / 16000 * fps)), fps, audio=(blocks, 16000))
@@ -113,7 +130,9 @@ def test_an_array_of_an_hour_is_not_encoded_at_once(tmp_path: Path) -> None:
 
 def test_the_same_frames_give_the_same_bytes(tmp_path: Path) -> None:
     sound = np.sin(np.arange(8000) / 9).astype(np.float32)
-    a, b = (write(tmp_path / name, audio=(sound, 16000)).read_bytes() for name in ("a.mp4", "b.mp4"))
+    a, b = (
+        write(tmp_path / name, audio=(sound, 16000)).read_bytes() for name in ("a.mp4", "b.mp4")
+    )
     assert a == b
 
 
@@ -165,7 +184,9 @@ def test_arguments_out_of_range(tmp_path: Path, options: dict[str, object]) -> N
 
 
 @pytest.mark.parametrize(
-    "frame", [GREY[:-1], GREY.astype(np.float32), GREY[..., :1], GREY[..., 0]], ids=["size", "float", "one", "flat"]
+    "frame",
+    [GREY[:-1], GREY.astype(np.float32), GREY[..., :1], GREY[..., 0]],
+    ids=["size", "float", "one", "flat"],
 )
 def test_frames_of_another_kind(tmp_path: Path, frame: np.ndarray) -> None:
     with pytest.raises(InputError), VideoWriter(tmp_path / "a.mp4", 25, (64, 48)) as writer:
@@ -173,7 +194,9 @@ def test_frames_of_another_kind(tmp_path: Path, frame: np.ndarray) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("bad", [np.full(800, np.nan, np.float32), np.zeros((2, 800), np.float32)], ids=["nan", "stereo"])
+@pytest.mark.parametrize(
+    "bad", [np.full(800, np.nan, np.float32), np.zeros((2, 800), np.float32)], ids=["nan", "stereo"]
+)
 def test_sound_of_another_kind(tmp_path: Path, bad: np.ndarray) -> None:
     with pytest.raises(InputError, match="audio"):
         write(tmp_path / "a.mp4", audio=(bad, 16000))

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from forensics.cli import app
+from shared.media.image import write_image
+from shared.media.marks import embed_watermark, metadata_comment
+
+GREY = np.full((128, 128, 3), 120, np.uint8)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, Path]:
+    return {
+        "marked": write_image(
+            tmp_path / "marked.png", embed_watermark(GREY), comment=metadata_comment("opt")
+        ),
+        "plain": write_image(tmp_path / "plain.png", GREY),
+        "missing": tmp_path / "missing.mp4",
+    }
+
+
+def run(*arguments: object) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_table(files: dict[str, Path]) -> None:
+    code, out, err = run("marks", files["marked"], files["plain"])
+    assert (code, err) == (0, "")
+    assert "none found" in out
+    assert "opt" in out
+    assert "does not mean genuine" in " ".join(out.split())
+
+
+def test_json(files: dict[str, Path]) -> None:
+    code, out, _ = run("marks", "--json", files["marked"], files["plain"])
+    marked, plain = json.loads(out)
+    assert code == 0
+    assert marked["found"] is True
+    assert marked["metadata"]["method"] == "opt"
+    assert plain["found"] is False
+
+
+def test_one_bad_file_does_not_stop_the_others(files: dict[str, Path]) -> None:
+    code, out, err = run("marks", files["missing"], files["marked"])
+    assert code == 2
+    assert "found" in out
+    assert err.startswith("error [bad-input]: no file at")
+    assert err.count("\n") == 1
+
+
+def test_bad_files_in_json(files: dict[str, Path]) -> None:
+    code, out, _ = run("marks", "--json", files["missing"], files["marked"])
+    bad, good = json.loads(out)
+    assert code == 2
+    assert bad["error"]["code"] == "bad-input"
+    assert good["found"]
+
+
+def test_no_files_is_a_usage_error() -> None:
+    assert run("marks")[0] == 2
