@@ -1,7 +1,7 @@
 """What generated media carry, and how to read it back: a comment in the file and an invisible mark in the pixels.
 
 The comment tells most and is the first to go: sharing services strip it. The invisible mark survives scaling and usual
-compression (docs give the measured table). Neither proves that an unmarked file is real.
+compression (figures in :mod:`shared.media.watermark`). Neither proves that an unmarked file is real.
 """
 
 from __future__ import annotations

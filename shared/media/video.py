@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import struct
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from shared.errors import InputError, LimitExceeded
@@ -19,7 +20,6 @@ from shared.media.container import (
     CONVERSION,
     MAX_FRAME_PIXELS,
     decoded_frames,
-    decoding,
     open_container,
     video_stream,
 )
@@ -80,7 +80,7 @@ def probe(path: str | Path, *, max_pixels: int = MAX_FRAME_PIXELS) -> VideoInfo:
     with open_container(path, max_pixels=max_pixels) as container:
         stream = _stream_of(path, container, max_pixels)
         fps = _rate_of(stream)
-        variable = _is_variable(path, container, stream)
+        variable = _is_variable(container, stream)
         declared = stream.frames
         duration = _duration_of(container, stream)
     # Opened anew: not every container can be wound back after the look at its packets.
@@ -250,10 +250,13 @@ def _duration_of(container: Any, stream: Any) -> Fraction | None:
     return Fraction(container.duration, 1_000_000) if container.duration else None
 
 
-def _is_variable(path: str | Path, container: Any, stream: Any) -> bool:
-    with decoding(path):
+def _is_variable(container: Any, stream: Any) -> bool:
+    stamps: list[int] = []
+    # Damage in the middle of a file is the reader's to count, not a reason to refuse it here.
+    with suppress(FFmpegError):
         packets = itertools.islice(container.demux(stream), _PACKETS_LOOKED_AT)
-        stamps = sorted(packet.pts for packet in packets if packet.pts is not None)
+        stamps.extend(packet.pts for packet in packets if packet.pts is not None)
+    stamps.sort()
     if len(stamps) >= _PACKETS_LOOKED_AT - 1:
         # Packets come out of order; where the look ended, a neighbour in time that is still to come is no gap.
         stamps = stamps[: -_PACKETS_LOOKED_AT // 10]
@@ -261,5 +264,6 @@ def _is_variable(path: str | Path, container: Any, stream: Any) -> bool:
     if len(steps) < 2:
         return False
     middle = sorted(steps)[len(steps) // 2]
-    # One tick of slack on each side: containers round stamps to their own time base.
-    return bool(max(abs(step - middle) for step in steps) > max(middle * _UNEVEN, 2))
+    # Two ticks of slack: containers round stamps to their own time base.
+    slack = max(float(middle * _UNEVEN), 2.0)
+    return any(abs(step - middle) > slack for step in steps)

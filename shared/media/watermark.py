@@ -22,6 +22,11 @@ is a label for honest use, no protection against one who wants to remove or to f
 The p-value is taken over the draw of the key, with the picture held fixed: the signs are fair coins, so z is a weighted
 sum of coins whatever the picture shows, and its tail is at most 3.178 times the normal one.
 
+Measured (z of the key frame of 25-frame clips of four photographs at 256 px, lowest to highest; p < 1e-6 from z = 5.1
+in place, 6.8 shifted or mirrored): H.264 crf 18: 23-45, 23: 18-34, 28: 12-20, 33: 7-11; VP9 crf 36: 6-21; JPEG 80:
+26-47, 60: 23-41; H.264 23 at half size: 8-12, at double size: 20-42; mirrored: 19-34; bars at the sides: 16-31; GIF:
+14-23. Lost: a crop that changes the short side, a turn by 2 degrees, one person cut out of the frame.
+
 References:
     I. J. Cox, J. Kilian, F. T. Leighton, T. Shamoon: Secure spread spectrum watermarking for multimedia. IEEE Trans.
     Image Processing 6(12), 1997. doi:10.1109/83.650120
