@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -28,7 +28,6 @@ from shared.face.crop import CropBox
 from shared.face.head_model import HeadModel
 from shared.motion import FACE_UNITS, UNIT, Motion
 from synthesis.renderer.dataset import FrameBank, face_points, load_bank
-from synthesis.source import CROP_SCALE
 
 FIRST_SEED = 9_000_000
 """Seed of the first rendered person; corpora count from 0, so that nobody is in both."""
@@ -87,25 +86,6 @@ class Subject:
     def source(self) -> int:
         """Number of the source frame."""
         return self.takes.index(NEUTRAL)
-
-
-@dataclass(frozen=True)
-class SetFacts:
-    """What a rendered set is made from; written beside it, so that a set is never mixed.
-
-    Attributes:
-        people: How many.
-        seed: Of the first person; the next ones follow.
-        size: Side of the pictures, px.
-        looks: Whether MakeHuman's skins and hair were used.
-        takes: Names, in order.
-    """
-
-    people: int
-    seed: int
-    size: int
-    looks: bool
-    takes: tuple[str, ...]
 
 
 def units(**values: float) -> NDArray[np.float32]:
@@ -171,7 +151,7 @@ def evaluation_set(
     looks: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Render the people that are still missing from a folder.
+    """Render the people that are still missing from a folder; a whole set needs no graphics.
 
     Args:
         out: The folder; made if missing, gone on with if begun.
@@ -190,20 +170,22 @@ def evaluation_set(
     """
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    names = tuple(take.name for take in plan(np.random.default_rng(0)))
-    facts = asdict(SetFacts(people, seed, size, looks is not None, names)) | {"takes": list(names)}
+    paths = [folder / f"{seed + number}.npz" for number in range(people)]
+    if all(path.is_file() for path in paths):
+        return folder
+    names = [take.name for take in plan(np.random.default_rng(0))]
+    facts = {"seed": seed, "size": size, "looks": looks is not None, "takes": names}
     path = folder / FACTS_NAME
-    found = json.loads(path.read_text("utf-8")) if path.is_file() else facts
-    # a larger set of the same kind goes on where a smaller one ended
-    if {**found, "people": people} != facts:
-        raise InputError(f"{folder} holds another evaluation set", fix="choose another folder")
-    for number in range(people):
-        target = folder / f"{seed + number}.npz"
+    if path.is_file() and json.loads(path.read_text("utf-8")) != facts:
+        raise InputError(
+            f"{folder} holds another evaluation set", fix="choose another folder, or the same looks"
+        )
+    write_atomic(path, json.dumps(facts, indent=1))
+    for number, target in enumerate(paths):
         if not target.is_file():
             _render(seed + number, size, looks, target)
         if progress:
             progress(number + 1, people)
-    write_atomic(path, json.dumps({**facts, "people": max(people, found["people"])}, indent=1))
     return folder
 
 
@@ -281,7 +263,7 @@ def _framed(
     """Cut all frames by one square, the one that :func:`synthesis.source.read_source` would cut the source by."""
     side = bank.frames.shape[1]
     pixels = (np.asarray(bank.points, np.float64) + 1) * (side / 2)
-    box = CropBox.from_landmarks(pixels[takes.index(NEUTRAL)], scale=CROP_SCALE)
+    box = CropBox.from_landmarks(pixels[takes.index(NEUTRAL)])
     still = None
     if background is not None:
         zoomed = [cv2.resize(mask, (side, side)) for mask in background]

@@ -65,7 +65,7 @@ class _Residual(nn.Module):
         )  # fmt: skip
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.layers(x)
+        return x + self.layers(x)  # type: ignore[no-any-return]
 
 
 class _Hourglass(nn.Module):
@@ -217,7 +217,7 @@ class _Mapping(nn.Module):
         x = self.first(window)
         for conv in self.rest:
             x = conv(F.leaky_relu(x, 0.1)) + x[:, :, 3:-3]
-        return x.mean(dim=2)
+        return x.mean(dim=2)  # type: ignore[no-any-return]
 
 
 class _WarpNet(nn.Module):
@@ -241,7 +241,7 @@ class _WarpNet(nn.Module):
         for decode in self.decode:
             x = torch.cat([decode(x, code), kept.pop()], dim=1)
         flow = self.flow(x).permute(0, 2, 3, 1)
-        return flow + identity_grid(*flow.shape[1:3], like=flow)
+        return flow + identity_grid(*flow.shape[1:3], like=flow)  # type: ignore[no-any-return]
 
 
 class _EditNet(nn.Module):
@@ -370,7 +370,7 @@ def giga_macs(network: nn.Module, inputs: Inputs) -> float:
     """Count the multiplications with addition of one call, in billions; on ``meta`` nothing is computed."""
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(*inputs)
-    return counter.get_total_flops() / 2e9
+    return float(counter.get_total_flops()) / 2e9
 
 
 def counted(name: str) -> float:

@@ -1,0 +1,236 @@
+"""The command ``benchmarks``: what is claimed, measured; each run leaves a record that the tables are made from."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from benchmarks.tables import Rows, rich_table, write_record, write_results
+from shared.console import run
+from shared.custody import RunRecord
+
+app = typer.Typer(
+    name="benchmarks",
+    help="Measure quality, speed and memory; numbers come with intervals, seeds and a run record.\n\n"
+    "Start with: benchmarks speed",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+errors = Console(stderr=True)
+
+RECORDS = Path("runs") / "records"
+"""Where records go unless told otherwise; those that the documentation shows lie in ``benchmarks/records``."""
+
+Record = Annotated[
+    Path | None,
+    typer.Option("--record", help="Run record to write [default: runs/records/COMMAND.json]."),
+]
+Seed = Annotated[int, typer.Option(help="Seed of intervals and of everything random.")]
+Evaluation = Annotated[
+    Path, typer.Option(help="Folder of rendered held-out people; what is missing is rendered.")
+]
+Looks = Annotated[
+    Path | None, typer.Option(help="Folder of MakeHuman's skins and hair for rendered people.")
+]
+People = Annotated[int, typer.Option(min=1, help="Number of held-out people.")]
+
+
+@contextmanager
+def bar(description: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar on standard error; yields what to call with (done, total)."""
+    with Progress(console=errors, transient=True) as progress:
+        task = progress.add_task(description, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def finish(record: RunRecord, rows: Rows, path: Path | None) -> None:
+    """Write the record and print its rows."""
+    target = write_record(path or RECORDS / f"{record.task.split('.')[-1]}.json", record, rows)
+    Console().print(rich_table(record.task, rows))
+    errors.print(f"record: {target}", markup=False)
+
+
+@app.command("speed")
+def speed_command(
+    photo: Annotated[
+        Path | None, typer.Option(help="A portrait [default: scikit-image's astronaut].")
+    ] = None,
+    audio: Annotated[
+        Path | None, typer.Option(help="A recording [default: the shipped sample].")
+    ] = None,
+    runs: Annotated[int, typer.Option(min=1, help="Timed runs of each task.")] = 5,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of torch and OpenCV.")] = 2,
+    published: Annotated[
+        bool, typer.Option(help="Time the published networks too (minutes on a CPU).")
+    ] = True,
+    record: Record = None,
+) -> None:
+    """Frames a second of the whole pipeline by stage, at 256 px and native 1024 px, and of published networks."""
+    from benchmarks import speed
+    from benchmarks.timing import machine
+    from benchmarks.timing import threads as using
+
+    result = RunRecord("benchmarks.speed", settings={"runs": runs, "threads": threads, **machine()})
+    with using(threads):
+        pipeline, notes = speed.load_pipeline(photo, audio)
+        result.notes += notes
+        rows = speed.pipeline_rows(pipeline, runs=runs, threads=threads)
+        ours = speed.our_contenders(pipeline.painter, pipeline.source)
+        others = speed.published_contenders() if published else []
+        rows += speed.comparison_rows(ours, others, runs=runs, threads=threads)
+    finish(result, rows, record)
+
+
+@app.command("renderer")
+def renderer_command(
+    weights: Annotated[
+        str, typer.Option(help="A shipped renderer, or the folder of a checkpoint.")
+    ] = "renderer",
+    people: People = 24,
+    looks: Looks = None,
+    evaluation: Evaluation = Path("runs") / "evaluation",
+    corpus: Annotated[
+        Path | None,
+        typer.Option(help="Judge on the test clips of this manifest instead; needs no graphics."),
+    ] = None,
+    identity: Annotated[
+        Path | None, typer.Option(help="TensorFlow Lite face encoder for the identity similarity.")
+    ] = None,
+    seed: Seed = 0,
+    record: Record = None,
+) -> None:
+    """Figures of a renderer on people it never saw, each beside copying the source."""
+    from benchmarks.claims.meters import EncoderIdentity, LandmarkYaw
+    from benchmarks.claims.renderer import claim_rows, judge
+    from benchmarks.evaluation_set import FIRST_SEED
+    from synthesis.renderer.generator import Renderer
+
+    network = Renderer.from_pretrained(weights).network
+    size = network.config.size
+    meter = EncoderIdentity(identity) if identity else None
+    settings: dict[str, Any] = {"people": people, "seed": seed, "size": size}
+    result = RunRecord("benchmarks.renderer", settings=settings)
+    status, result.weights["renderer"] = standing(weights, "renderer")
+    if meter:
+        result.weights["identity"] = meter.net.sha256
+    if corpus:
+        subjects = footage(corpus, size)[:people]
+        protocol = f"test clips of {corpus.name}, {size} px, driven by their fitted or true motion"
+    else:
+        subjects = held_out(evaluation, people, looks, size)
+        takes = len(subjects[0].takes) - 1
+        protocol = (
+            f"rendered people from seed {FIRST_SEED}, neutral source, {takes} takes, {size} px"
+        )
+    with bar("people judged") as progress:
+        judged = judge(network, subjects, yaw=LandmarkYaw(), identity=meter, progress=progress)
+    finish(result, claim_rows(judged, seed=seed, protocol=protocol, status=status), record)
+
+
+@app.command("ablations")
+def ablations_command(
+    corpus: Annotated[Path, typer.Argument(help="Folder of a manifest to learn from.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the runs; it resumes.")] = (
+        Path("runs") / "ablations"
+    ),
+    minutes: Annotated[float, typer.Option(help="Budget of the full renderer's training.")] = 10.0,
+    size: Annotated[int, typer.Option(help="Side of the pictures, px.")] = 64,
+    people: People = 24,
+    looks: Looks = None,
+    evaluation: Evaluation = Path("runs") / "evaluation",
+    seed: Seed = 0,
+    record: Record = None,
+) -> None:
+    """Train the renderer without each of its parts, equally long, and judge what each is worth."""
+    from benchmarks.claims.renderer_ablations import ablate
+    from shared.data.manifest import read_manifest
+
+    subjects = held_out(evaluation, people, looks, size)
+    settings = {"minutes": minutes, "size": size, "people": people, "seed": seed}
+    rows = ablate(
+        read_manifest(corpus), minutes, out, subjects, size=size, seed=seed,
+        progress=lambda name: errors.print(f"training: {name}", markup=False),
+    )  # fmt: skip
+    finish(RunRecord("benchmarks.ablations", settings=settings), rows, record)
+
+
+@app.command("opt")
+def opt_command(
+    corpus: Annotated[Path, typer.Argument(help="Folder of a manifest with speaking clips.")],
+    driver: Annotated[
+        str, typer.Option(help="The shipped driver, or the folder of a checkpoint.")
+    ] = "opt",
+    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    seed: Seed = 0,
+    record: Record = None,
+) -> None:
+    """OPT's claims on voices, sentences and people that it was not trained on."""
+    from benchmarks.claims.opt import measure
+    from shared.data.manifest import read_manifest
+    from synthesis.opt.generator import OptDriver
+
+    result = RunRecord("benchmarks.opt", settings={"split": split, "seed": seed})
+    status, result.weights["opt"] = standing(driver, "opt")
+    found = measure(
+        OptDriver.from_pretrained(driver), read_manifest(corpus), split=split, seed=seed
+    )
+    rows: Rows = [
+        {
+            "figure": one.measure, "value": one.value, "low": one.low, "high": one.high, "n": one.n,
+            "drawn": one.unit, "seed": one.seed, "protocol": one.protocol, "status": status,
+        }
+        for one in found
+    ]  # fmt: skip
+    finish(result, rows, record)
+
+
+@app.command("tables")
+def tables_command(
+    records: Annotated[Path, typer.Argument(help="Folder of run records.")] = Path("benchmarks")
+    / "records",
+    page: Annotated[Path, typer.Option(help="Markdown page whose generated part is replaced.")] = (
+        Path("docs") / "results.md"
+    ),
+) -> None:
+    """Write the tables of a results page from run records; nothing in them is typed by hand."""
+    typer.echo(write_results(records, page))
+
+
+def standing(name_or_dir: str, kind: str) -> tuple[str, str]:
+    """Return how far a checkpoint's figures carry, by the profile that it was trained with, and its hash."""
+    from shared.zoo.checkpoints import load_checkpoint
+
+    _, facts = load_checkpoint(name_or_dir, kind)
+    profile = facts.get("meta", {}).get("profile", "")
+    return {"smoke": "smoke", "paper": "reproduced"}.get(profile, "tiny"), facts["sha256"]
+
+
+def held_out(folder: Path, people: int, looks: Path | None, size: int) -> list[Any]:
+    """Render what is missing of the evaluation set and read it."""
+    from benchmarks.evaluation_set import evaluation_set, read_subjects
+
+    with bar("people rendered") as progress:
+        evaluation_set(folder, people=people, looks=looks, progress=progress)
+    return read_subjects(folder, size, people)
+
+
+def footage(corpus: Path, size: int) -> list[Any]:
+    """Read the test clips of a corpus."""
+    from benchmarks.evaluation_set import subjects_of_corpus
+    from shared.data.manifest import read_manifest
+
+    with tempfile.TemporaryDirectory() as cache:
+        return subjects_of_corpus(read_manifest(corpus), size, Path(cache))
+
+
+def main() -> None:
+    """Run the command line."""
+    run(app)

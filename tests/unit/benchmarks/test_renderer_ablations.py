@@ -1,0 +1,126 @@
+"""Each variant really lacks its part, and the experiment runs and resumes."""
+
+import pytest
+import torch
+
+from benchmarks.claims.renderer_ablations import VARIANTS, ablate, build
+from benchmarks.evaluation_set import read_subjects
+from shared.layers.warp import identity_grid
+from synthesis.renderer.config import CODE_SIZE, PRESETS
+from synthesis.renderer.points import CANDIDATES, KEYPOINTS, MESH
+
+SMOKE = PRESETS["smoke"]
+
+
+def inputs(seed: int = 0) -> list[torch.Tensor]:
+    g = torch.Generator().manual_seed(seed)
+    return [
+        torch.rand(2, 3, 64, 64, generator=g),
+        torch.rand(2, 478, 2, generator=g) - 0.5,
+        torch.rand(2, 478, 2, generator=g) - 0.5,
+        torch.eye(2).repeat(2, 1, 1),
+        torch.randn(2, CODE_SIZE, generator=g),
+    ]
+
+
+def network(name: str) -> torch.nn.Module:
+    """Return a variant whose zero-initialised layers do something."""
+    net = build(VARIANTS[name], SMOKE, 10, 0).network
+    g = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter += 0.05 * torch.randn(parameter.shape, generator=g)
+    return net.eval()
+
+
+@torch.no_grad()
+def effect(name: str, change, part: str) -> float:
+    """Return how much a part of the output changes when an input does."""
+    net, before = network(name), inputs()
+    after = [value.clone() for value in before]
+    change(after)
+    return float((getattr(net(*before), part) - getattr(net(*after), part)).abs().max())
+
+
+def other_code(values):
+    values[4] += 1
+
+
+def other_mesh(values):
+    alone = sorted(set(MESH) - set(KEYPOINTS) - set(CANDIDATES))
+    values[1][:, alone] += 0.2
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "part"),
+    [("no-film", other_code, "image"), ("no-mesh", other_mesh, "flow")],
+)
+def test_what_was_taken_away_no_longer_counts(name, change, part):
+    assert effect("full", change, part) > 1e-3
+    assert effect(name, change, part) == 0
+
+
+@torch.no_grad()
+def test_the_decoder_without_heat_maps_does_not_see_the_driven_points():
+    source, known, driven, affine, _ = inputs()
+    seen = {}
+    for name in ("full", "no-heat-maps"):
+        net = network(name)
+        features, code = net.encoder(source), torch.zeros(2, SMOKE.code_width)
+        flow, occlusion = net.motion(source, known, driven, affine)
+        pictures = [net.decoder(features, flow, occlusion, p, code)[0] for p in (driven, -driven)]
+        seen[name] = float((pictures[0] - pictures[1]).abs().max())
+    assert seen["full"] > 1e-3
+    assert seen["no-heat-maps"] == 0
+
+
+@torch.no_grad()
+def test_without_warping_the_flow_is_the_identity_and_without_alpha_the_picture_its_own():
+    still = network("no-warping")(*inputs())
+    grid = identity_grid(*still.flow.shape[1:3], like=still.flow)
+    assert torch.equal(still.flow, grid.expand_as(still.flow))
+    bare = network("no-alpha")(*inputs())
+    assert torch.equal(bare.image, bare.rgb)
+
+
+def test_the_mouth_weight_is_gone_from_every_loss():
+    source, _, driven, *_ = inputs()
+    batch = {"source": source, "target": source.flip(0), "points_driven": driven}
+    losses = {}
+    for name in ("full", "no-mouth-weight"):
+        module = build(VARIANTS[name], SMOKE, 10, 0)
+        with torch.no_grad():
+            losses[name] = module.losses(module.network(*inputs()), batch)
+    assert losses["full"]["mouth"] > 0.01
+    assert losses["no-mouth-weight"]["mouth"] == 0
+    assert losses["no-mouth-weight"]["own"] != losses["full"]["own"]
+    assert losses["no-mouth-weight"]["pyramid"] == losses["full"]["pyramid"]
+
+
+def test_only_the_perceptual_variant_pays_for_it_and_all_begin_alike():
+    modules = {name: build(VARIANTS[name], SMOKE, 10, 0) for name in VARIANTS}
+    assert [name for name, module in modules.items() if module.features] == ["perceptual"]
+    first = modules["full"].network.encoder.state_dict()
+    for module in modules.values():
+        other = module.network.encoder.state_dict()
+        assert all(torch.equal(first[key], other[key]) for key in first)
+
+
+def test_the_experiment_trains_judges_and_reads_back_what_is_done(
+    corpus, evaluation_folder, tmp_path
+):
+    subjects = read_subjects(evaluation_folder, 32)
+    begun = []
+    settings = {
+        "config": SMOKE, "size": 32, "batch_size": 2, "device": "cpu",
+        "names": ("full", "no-film"), "progress": begun.append,
+    }  # fmt: skip
+    rows = ablate(corpus, 1e-4, tmp_path, subjects, **settings)
+    assert begun == ["full", "no-film"]
+    assert [fact["figure"] for fact in rows] == [
+        "PSNR: full", "PSNR: no FiLM", "mouth PSNR: full", "mouth PSNR: no FiLM",
+        "mouth gain: full", "mouth gain: no FiLM",
+    ]  # fmt: skip
+    assert all(fact["n"] == 2 and fact["ms/step"] > 0 for fact in rows)
+    assert ablate(corpus, 1e-4, tmp_path, subjects, **settings) == rows
+    assert len(begun) == 2
