@@ -27,7 +27,7 @@ def gradient_l1(image: Tensor, target: Tensor) -> Tensor:
 
 
 def region_weight(
-    points: Tensor, size: int, *, mouth_radius: float = 0.16, eye_radius: float = 0.10
+    points: Tensor, size: int, *, mouth_radius: float = 0.16, eye_radius: float = 0.06
 ) -> Tensor:
     """Return Gaussians at the mouth (channel 0) and the eyes (channel 1), ``(B, 2, size, size)``.
 

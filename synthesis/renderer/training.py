@@ -43,10 +43,10 @@ class RendererRecipe:
 
     learning_rate: float = 1e-3
     mouth: float = 2.0
-    eyes: float = 1.0
+    eyes: float = 4.0
     warp: float = 0.5
     perceptual: float = 0.0
-    alpha: float = 0.05
+    alpha: float = 0.12
     roughness: float = 0.01
     augment: float = 1.0
     steps: int = 10_000
