@@ -87,7 +87,7 @@ _CMU = {
 _IPA_TABLE = """
 tʃ CH | dʒ JH | aɪə AY AX | aɪɚ AY ER | aʊə AW AX | aɪ AY | aʊ AW | eɪ EY | ɔɪ OY | oʊ OW | əʊ OW
 eə EH AX | ɪə IH AX | ʊə UH AX | iə IY AX | ɑːɹ AA R | ɔːɹ AO R | oːɹ AO R | ɛɹ EH R | ɪɹ IH R
-ʊɹ UH R | əl AX L | ən AX N | ɑː AA | ɔː AO | oː AO | iː IY | uː UW | ɜː ER | aː AA | ɑ AA | ɒ AA
+ʊɹ UH R | əl AX L | ən AX N | ɑː AA | ɔː AO | oː AO | iː IY | uː UW | ʉ UW | ʌʉ AW | ɜː ER | aː AA | ɑ AA | ɒ AA
 ɐ AX | a AE | æ AE | ʌ AH | ə AX | ɚ ER | ɜ ER | ɛ EH | e EH | ɪ IH | i IY | ᵻ IH | ɔ AO | o OW
 ʊ UH | u UW | b B | d D | ð DH | f F | ɡ G | g G | h HH | k K | x K | l L | ɫ L | m M | n N | ŋ NG
 p P | ɹ R | r R | ɾ D | s S | ʃ SH | t T | ʔ T | θ TH | v V | w W | ʍ W | j Y | z Z | ʒ ZH
@@ -97,7 +97,7 @@ _IPA: dict[str, tuple[str, ...]] = {
     for cell in _IPA_TABLE.strip().replace("\n", "|").split("|")
 }
 _IPA_ORDER = sorted(_IPA, key=len, reverse=True)
-_IPA_MARKS = re.compile("[ˈˌ̩ ̃ʲ_|%=,;'0-9]")
+_IPA_MARKS = re.compile("[ˈˌ̩ ̃ʲ_|%=,:;'0-9]")
 
 
 def from_cmu(name: str) -> str:
