@@ -78,7 +78,7 @@ def test_shapes_ranges_and_finiteness(network):
     out = network(*random_inputs())
     assert out.image.shape == (2, 3, 64, 64)
     assert out.alpha.shape == (2, 1, 64, 64)
-    assert 0 <= out.image.min() and out.image.max() <= 1
+    assert out.image.min() >= 0 and out.image.max() <= 1
     assert all(torch.isfinite(value).all() for value in (out.image, out.flow, out.occlusion))
 
 

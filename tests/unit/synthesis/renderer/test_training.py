@@ -1,0 +1,105 @@
+"""The renderer learns, resumes, saves and answers the same when it is loaded again (on the sample pack)."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import shared.data.marionette
+from shared.data.manifest import Manifest, read_manifest
+from shared.errors import InputError
+from synthesis.renderer.augment import Augment, mirrored_points, mirrored_units
+from synthesis.renderer.config import PRESETS
+from synthesis.renderer.dataset import FrameBank, PairBatches, gather, load_bank
+from synthesis.renderer.generator import Renderer
+from synthesis.renderer.network import RendererNetwork
+from synthesis.renderer.recipes import train_renderer
+from synthesis.renderer.training import RendererModule, RendererRecipe
+
+SAMPLE = Path(shared.data.marionette.__file__).parent / "sample"
+
+
+@pytest.fixture(scope="session")
+def sample() -> Manifest:
+    return read_manifest(SAMPLE)
+
+
+@pytest.fixture(scope="session")
+def bank(sample, tmp_path_factory) -> FrameBank:
+    return load_bank(sample, 64, tmp_path_factory.mktemp("cache"))
+
+
+def test_a_bank_holds_what_the_clips_show(sample, bank):
+    assert len(bank) == sum(clip.frames for clip in sample if clip.video)
+    assert np.isfinite(bank.points).all()
+    nose = bank.points[:, 1].astype(float)
+    assert np.abs(nose).max() < 0.8
+    assert (bank.depth > 0.3).all()
+
+
+def test_pairs_come_from_one_clip_and_repeat_with_the_seed(bank):
+    first, again = (next(iter(PairBatches(bank, 4, seed=5))) for _ in range(2))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert first["source"].shape == (4, 3, 64, 64)
+
+
+def test_a_mirror_twice_is_no_mirror(bank):
+    batch = gather(bank, np.arange(3), np.arange(3))
+    augment = Augment(torch.Generator().manual_seed(0))
+    twice = augment._mirror(augment._mirror(batch))
+    for name in batch:
+        assert torch.allclose(twice[name], batch[name], atol=1e-6), name
+
+
+def test_the_mirror_tables_are_their_own_inverse_almost_everywhere():
+    assert (mirrored_units()[mirrored_units()] == torch.arange(52)).all()
+    table = mirrored_points()
+    assert (table[table] == torch.arange(478)).float().mean() > 0.95
+    assert table[61] == 291 and table[33] == 263
+
+
+def test_the_loss_falls_in_twenty_steps(bank):
+    torch.manual_seed(0)
+    module = RendererModule(PRESETS["smoke"], RendererRecipe(augment=0.0, steps=100))
+    module.log = module.log_dict = lambda *_, **__: None  # no trainer here
+    optimizer = torch.optim.Adam(module.parameters(), 3e-3)
+    batch = gather(bank, np.arange(4), np.arange(4) + 6)
+    values = []
+    for _ in range(20):
+        optimizer.zero_grad()
+        loss = module.training_step(batch, 0)
+        loss.backward()
+        optimizer.step()
+        values.append(float(loss))
+    assert np.mean(values[-3:]) < 0.9 * np.mean(values[:3])
+
+
+def split_of(sample: Manifest) -> Manifest:
+    """Give every split clips: the pack is too small for identities of its own in each."""
+    from dataclasses import replace
+
+    clips = [clip for clip in sample if clip.video]
+    copies = [replace(clip, split=split) for clip in clips for split in ("train", "val")]
+    return Manifest(sample.root, tuple(copies))
+
+
+def test_a_smoke_training_ends_in_a_checkpoint_that_answers(sample, tmp_path):
+    folder = train_renderer(split_of(sample), tmp_path / "run", profile="smoke", device="cpu")
+    assert (
+        train_renderer(split_of(sample), tmp_path / "run", profile="smoke", device="cpu") == folder
+    )
+    first, again = (Renderer.from_pretrained(folder) for _ in range(2))
+    inputs = (
+        torch.rand(1, 3, 64, 64), torch.rand(1, 478, 2) - 0.5, torch.rand(1, 478, 2) - 0.5,
+        torch.eye(2)[None], torch.zeros(1, 110),
+    )  # fmt: skip
+    with torch.inference_mode():
+        assert torch.equal(first.network(*inputs).image, again.network(*inputs).image)
+    assert isinstance(first.network, RendererNetwork)
+    assert len(first.sha256) == 64
+
+
+def test_an_unknown_profile_is_refused(sample, tmp_path):
+    with pytest.raises(InputError, match="profile"):
+        train_renderer(sample, tmp_path, profile="huge")
