@@ -14,10 +14,9 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from functools import cached_property, partial
+from dataclasses import asdict
+from functools import partial
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import torch
@@ -26,145 +25,24 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.statistics import bootstrap_interval
+from benchmarks.claims.opt_driven import (
+    Array,
+    ClaimRow,
+    Driven,
+    aligned_curves,
+    claim_row,
+    variance_shares,
+)
 from shared.data.manifest import Manifest, read_manifest
-from shared.face.head_model import HeadModel
 from shared.motion import MOUTH_UNITS
-from synthesis.opt.alignment import align_phones
 from synthesis.opt.data import Utterance, load_utterances
-from synthesis.opt.generator import OptDriver, speech_batch, speech_gate
+from synthesis.opt.generator import OptDriver
 from synthesis.opt.losses import landmark_weights
-from synthesis.opt.network import raw_content
 
-Array = NDArray[np.floating]
-BILABIALS = ("P", "B", "M")
-_UPPER, _LOWER, _EYES = 62, 66, (36, 45)
+BILABIALS = ("P", "B", "M", "PP")
 _CLOSED = 0.1
 VARIANTS = 2
 """Shifted voices of each test clip."""
-
-
-@dataclass(frozen=True)
-class ClaimRow:
-    """One figure.
-
-    Attributes:
-        measure: What was measured.
-        value: The figure.
-        low: Lower end of its 95 % bootstrap interval.
-        high: Upper end.
-        n: Units that were drawn from.
-        unit: What a unit is.
-        protocol: How it was measured, in a sentence.
-        seed: Of every draw.
-    """
-
-    measure: str
-    value: float
-    low: float
-    high: float
-    n: int
-    unit: str
-    protocol: str
-    seed: int
-
-
-def _row(
-    measure: str,
-    values: Any,
-    unit: str,
-    protocol: str,
-    seed: int,
-    statistic: Callable[[Array], float] | None = None,
-) -> ClaimRow:
-    found = bootstrap_interval(values, statistic or (lambda rows: float(np.mean(rows))), seed)
-    return ClaimRow(measure, found.value, found.low, found.high, found.n, unit, protocol, seed)
-
-
-class Driven:
-    """Test clips and what a driver makes of them.
-
-    Args:
-        driver: Under test.
-        utterances: Clips that it was not trained on.
-        seed: Of every draw.
-    """
-
-    def __init__(self, driver: OptDriver, utterances: Sequence[Utterance], seed: int = 0) -> None:
-        self.driver = driver
-        self.utterances = list(utterances)
-        self.seed = seed
-        self._landmarks = HeadModel.load().landmark_bases("68")
-
-    @cached_property
-    def view_contents(self) -> list[list[Array]]:
-        """``(T, C)`` content of each clip in each of its voices, the recorded one first."""
-        with torch.inference_mode():
-            return [
-                [self.driver.content_of(view)[0].numpy() for view in u.views]
-                for u in self.utterances
-            ]
-
-    @property
-    def contents(self) -> list[Array]:
-        """``(T, C)`` content of each clip."""
-        return [views[0] for views in self.view_contents]
-
-    @cached_property
-    def raws(self) -> list[Array]:
-        """``(T, 322)`` raw mel of each clip."""
-        return [raw_content(speech_batch(u.views[0]))[0].numpy() for u in self.utterances]
-
-    @cached_property
-    def changes(self) -> list[Array]:
-        """``(T, 52)`` change of each clip's own person, gated."""
-        return [self.change_of(k, u.identity) for k, u in enumerate(self.utterances)]
-
-    @torch.inference_mode()
-    def change_of(self, index: int, identity: Array, *, view: int = 0, gate: bool = True) -> Array:
-        """Return the change ``(T, 52)`` of a face at rest when a clip plays."""
-        person = torch.from_numpy(np.asarray(identity, np.float32))[None]
-        content = torch.from_numpy(self.view_contents[index][view])[None]
-        net = self.driver.net
-        change = net.decode(net(content, person, torch.zeros(1, 52)))[0].numpy()
-        if gate:
-            change = change * speech_gate(self.utterances[index].views[view])[:, None]
-        full = np.zeros((len(change), 52))
-        full[:, MOUTH_UNITS] = np.clip(change, 0, 1)
-        return full
-
-    def true_change(self, index: int) -> Array:
-        """Return the truth ``(T, 52)`` less the clip's rest, mouth units only."""
-        utterance = self.utterances[index]
-        full = np.zeros_like(utterance.expression)
-        units = list(MOUTH_UNITS)
-        full[:, units] = (utterance.expression - utterance.rest)[:, units]
-        return full
-
-    def points(self, identity: Array, expression: Array) -> Array:
-        """Return landmarks ``(T, 68, 3)`` in interocular distances."""
-        points = self._landmarks.at(identity, expression)
-        rest = self._landmarks.at(identity, np.zeros(52, np.float32))
-        return np.asarray(points / np.linalg.norm(rest[_EYES[0]] - rest[_EYES[1]]))
-
-    def opening(self, identity: Array, expression: Array) -> Array:
-        """Return how far the inner lips are apart beyond rest, ``(T,)``, interocular distances."""
-        points = self.points(identity, np.concatenate([np.zeros((1, 52)), expression]))
-        gap = np.linalg.norm(points[:, _UPPER] - points[:, _LOWER], axis=-1)
-        return np.asarray(gap[1:] - gap[0])
-
-    def speech_frames(self, index: int) -> NDArray[np.bool_]:
-        """Return the frames ``(T,)`` in which the clip speaks."""
-        energy = self.utterances[index].views[0].energy.reshape(len(self.utterances[index]), -1)
-        return np.asarray(self.utterances[index].known & (energy.mean(axis=1) > 0.3))
-
-    def readings(self) -> list[list[int]]:
-        """Return, for each sentence that several voices read, their clips, one a voice."""
-        groups: dict[str, dict[str, int]] = {}
-        for index, utterance in enumerate(self.utterances):
-            if utterance.sentence and utterance.phones:
-                groups.setdefault(utterance.sentence, {})[utterance.clip.voice] = index
-        return [list(group.values()) for group in groups.values() if len(group) > 1]
 
 
 def speaker_probe(driven: Driven) -> list[ClaimRow]:
@@ -184,7 +62,7 @@ def speaker_probe(driven: Driven) -> list[ClaimRow]:
         for scale, parts in (("frame", frames), ("clip", pooled)):
             right = _probe(parts, voices, asked)
             rows.append(
-                _row(
+                claim_row(
                     f"speaker accuracy of a linear probe, {scale}, {name}", right, "clip",
                     f"{len(set(voices))} unseen voices, chance {chance:.3f}, other sentences asked",
                     driven.seed,
@@ -226,44 +104,13 @@ def content_kept(driven: Driven) -> list[ClaimRow]:
             error = probe.predict(windows[k]) - truth[k]
             sums.append([np.square(error).sum(), np.square(truth[k] - mean).sum()])
         rows.append(
-            _row(
+            claim_row(
                 f"R2 of a linear probe for the mouth's opening, {name}", sums, "clip",
                 "unseen voices; other sentences asked", driven.seed,
                 lambda s: float(1 - s[:, 0].sum() / s[:, 1].sum()),
             )
         )  # fmt: skip
     return rows
-
-
-def _aligned(driven: Driven, group: Sequence[int], curves: Sequence[Array]) -> Array:
-    """Return the curves of readings of one sentence at the first one's time, ``(V, T, D)``."""
-    first = driven.utterances[group[0]]
-    valid, aligned = np.ones(len(first), bool), []
-    for index in group:
-        other = driven.utterances[index]
-        found = align_phones(other.phones, first.phones, len(first))
-        valid &= found.valid & (found.positions <= len(other) - 1)
-        times = np.arange(len(curves[index]))
-        aligned.append(
-            np.stack([np.interp(found.positions, times, c) for c in curves[index].T], axis=-1)
-        )
-    return np.stack(aligned)[:, valid]
-
-
-def variance_shares(curves: Array) -> Array:
-    """Return the sums of squares of ``(V, T, D)`` curves: voice, time, and what is left.
-
-    Example:
-        >>> same = np.tile(np.array([[0.0], [1.0]]), (3, 1, 1))
-        >>> variance_shares(same).tolist()
-        [0.0, 1.5, 0.0]
-    """
-    voices, times, _ = curves.shape
-    grand = curves.mean(axis=(0, 1))
-    voice = times * np.square(curves.mean(axis=1) - grand).sum()
-    time = voices * np.square(curves.mean(axis=0) - grand).sum()
-    total = np.square(curves - grand).sum()
-    return np.array([voice, time, max(0.0, total - voice - time)])
 
 
 def _share_of(parts: Sequence[int], sums: Array) -> float:
@@ -278,12 +125,12 @@ def voice_share(driven: Driven) -> list[ClaimRow]:
     rows = []
     for name, curves in (("driven", made), ("truth, each speaker's own style", truth)):
         sums = [
-            variance_shares(_aligned(driven, g, curves)[..., MOUTH_UNITS])
+            variance_shares(aligned_curves(driven, g, curves)[..., MOUTH_UNITS])
             for g in driven.readings()
         ]
         for share, part in (("voice (eta squared)", [0]), ("voice and voice x time", [0, 2])):
             rows.append(
-                _row(
+                claim_row(
                     f"share of expression variance by {share}, {name}", sums, "sentence",
                     "the same face; unseen voices and sentences, aligned by phones", driven.seed,
                     partial(_share_of, part),
@@ -307,11 +154,11 @@ def two_voices(driven: Driven) -> list[ClaimRow]:
     for name, openings in (("driven", curves), ("truth", truth)):
         values = []
         for group in driven.readings():
-            aligned = _aligned(driven, group, openings)[..., 0]
+            aligned = aligned_curves(driven, group, openings)[..., 0]
             pairs = combinations(range(len(group)), 2)
             values.append(np.mean([_correlation(aligned[a], aligned[b]) for a, b in pairs]))
         rows.append(
-            _row(
+            claim_row(
                 f"correlation of the opening between two voices, {name}", values, "sentence",
                 "the same face; unseen voices and sentences, aligned by phones", driven.seed,
             )
@@ -337,14 +184,14 @@ def shifted_voices(driven: Driven) -> list[ClaimRow]:
         correlations.append(np.mean([_correlation(openings[0], other) for other in openings[1:]]))
     protocol = "unseen voices and sentences; pitch +-4 or 5 semitones, tract 0.85 to 1.18, channel"
     rows = [
-        _row(
+        claim_row(
             f"share of expression variance by {share}, shifted voice", sums, "clip", protocol,
             driven.seed, partial(_share_of, part),
         )
         for share, part in (("voice (eta squared)", [0]), ("voice and voice x time", [0, 2]))
     ]  # fmt: skip
     name = "correlation of the opening between a voice and its shift"
-    return [*rows, _row(name, correlations, "clip", protocol, driven.seed)]
+    return [*rows, claim_row(name, correlations, "clip", protocol, driven.seed)]
 
 
 def mouth_accuracy(driven: Driven) -> list[ClaimRow]:
@@ -362,12 +209,12 @@ def mouth_accuracy(driven: Driven) -> list[ClaimRow]:
         distances.append(np.linalg.norm(made - true, axis=-1).mean())
     protocol = "unseen voices, sentences and people; the person's own geometry"
     return [
-        _row("correlation of the opening with the truth", correlations, "clip", protocol, driven.seed),
-        _row(
+        claim_row("correlation of the opening with the truth", correlations, "clip", protocol, driven.seed),
+        claim_row(
             "range of the opening, driven / true", sizes, "clip", protocol, driven.seed,
             lambda s: float(s[:, 0].sum() / s[:, 1].sum()),
         ),
-        _row("mouth landmark distance / interocular", distances, "clip", protocol, driven.seed),
+        claim_row("mouth landmark distance / interocular", distances, "clip", protocol, driven.seed),
     ]  # fmt: skip
 
 
@@ -383,7 +230,7 @@ def pauses(driven: Driven) -> list[ClaimRow]:
                 speech = driven.speech_frames(k)
                 sums.append([opening[utterance.pause].mean(), opening[speech].mean()])
         rows.append(
-            _row(
+            claim_row(
                 f"opening in pauses / opening in speech, {name}", sums, "clip",
                 "pauses of quiet noise, 70 to 90 dB under full scale", driven.seed,
                 lambda s: float(s[:, 0].sum() / s[:, 1].sum()),
@@ -398,7 +245,7 @@ def closures(driven: Driven) -> list[ClaimRow]:
     for name in ("driven", "truth"):
         for kind, phones in (
             ("p, b, m", BILABIALS),
-            ("vowels AA AE AO, control", ("AA", "AE", "AO")),
+            ("vowels AA AE AO, control", ("AA", "AE", "AO", "aa")),
         ):
             values = []
             for k, utterance in enumerate(driven.utterances):
@@ -409,7 +256,7 @@ def closures(driven: Driven) -> list[ClaimRow]:
                     values.append(np.mean(reached))
             if values:
                 rows.append(
-                    _row(
+                    claim_row(
                         f"share of closures, {kind}, {name}", values, "clip",
                         "smallest opening in the phone under 10 % of the clip's 95th percentile",
                         driven.seed,

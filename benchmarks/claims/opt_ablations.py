@@ -21,14 +21,13 @@ import torch
 
 from benchmarks.claims.opt import (
     VARIANTS,
-    ClaimRow,
-    Driven,
     closures,
     mouth_accuracy,
     shifted_voices,
     two_voices,
     voice_share,
 )
+from benchmarks.claims.opt_driven import ClaimRow, Driven
 from shared.data.manifest import Manifest, read_manifest
 from shared.training.run import Budget, fit
 from synthesis.opt.config import PROFILES, OptProfile, StageBudget

@@ -128,7 +128,9 @@ _LARGE = OptConfig(
 
 PROFILES: dict[str, OptProfile] = {
     "smoke": OptProfile(_TINY, StageBudget(20, 4, 32), StageBudget(20, 4, 32), variants=1),
-    "cpu": OptProfile(OptConfig(), StageBudget(1500, 16, 75), StageBudget(3000, 32, 64)),
+    "cpu": OptProfile(
+        OptConfig(), StageBudget(1500, 16, 75), StageBudget(2500, 32, 64), variants=1
+    ),
     "gpu": OptProfile(
         OptConfig(content_width=256, hidden=256, decoder_width=256),
         StageBudget(6000, 64, 100),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from shared.data.clip import Clip
+from shared.data.clip import Clip, Truth
 from shared.data.manifest import Manifest
+from shared.data.marionette.lips import VISEMES
 from shared.errors import InputError
 from shared.media.audio import read_audio
 from shared.motion import FACE_UNITS, MOUTH_UNITS, UNIT
@@ -47,6 +49,7 @@ class Utterance:
         identity: ``(I,)`` of the person.
         known: ``(T,)`` bool, frames whose truth is known.
         pause: ``(T,)`` bool, frames in which nobody speaks.
+        phones: ``[name, start, end]``, seconds; visemes where the corpus has no phones; or none.
     """
 
     clip: Clip
@@ -57,6 +60,7 @@ class Utterance:
     identity: NDArray[np.float32]
     known: NDArray[np.bool_]
     pause: NDArray[np.bool_]
+    phones: tuple[TimedPhone, ...] = ()
 
     def __len__(self) -> int:
         """Return the number of frames."""
@@ -66,15 +70,6 @@ class Utterance:
     def sentence(self) -> str:
         """Label of what is said, or ""."""
         return str(self.clip.extra.get("sentence", ""))
-
-    @property
-    def phones(self) -> list[TimedPhone]:
-        """``[name, start, end]`` in the time of the padded utterance."""
-        shift = PAUSE_FRAMES / 25
-        return [
-            [str(name), float(start) + shift, float(end) + shift]
-            for name, start, end, *_ in self.clip.extra.get("phones", ())
-        ]
 
 
 def load_utterances(manifest: Manifest, split: str, *, variants: int, seed: int) -> list[Utterance]:
@@ -133,7 +128,28 @@ def _load(
     return Utterance(
         clip, views, (label, *(int(label + 1 + k) for k in changes)), expression, rest,
         truth.identity, _away_from_the_seams(inside), pause & ~_widened(inside, -2),
+        _phones_of(clip, truth),
     )  # fmt: skip
+
+
+def _phones_of(clip: Clip, truth: Truth) -> tuple[TimedPhone, ...]:
+    """Return a clip's phones, or runs of its visemes, in the time of the padded utterance."""
+    shift = PAUSE_FRAMES / 25
+    if clip.extra.get("phones"):
+        return tuple(
+            (str(name), float(start) + shift, float(end) + shift)
+            for name, start, end, *_ in clip.extra["phones"]
+        )
+    if truth.visemes is None or len(truth.visemes) == 0:
+        return ()
+    changes = np.flatnonzero(np.diff(truth.visemes)) + 1
+    edges = [0, *(int(change) for change in changes), len(truth.visemes)]
+    rate = float(truth.motion.fps)
+    return tuple(
+        (VISEMES[truth.visemes[start]], start / rate + shift, stop / rate + shift)
+        for start, stop in pairwise(edges)
+        if truth.visemes[start] >= 0
+    )
 
 
 def _rest_of(expression: NDArray[np.float32], pause: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from benchmarks.claims import opt
+from benchmarks.claims.opt_driven import Driven, variance_shares
 from shared.data.clip import Clip
 from shared.face.head_model import HeadModel
 from shared.motion import UNIT
@@ -43,6 +44,7 @@ def utterance(voice: int, sentence: int, rng) -> Utterance:
     return Utterance(
         clip, views, (0, 1, 2), expression, np.zeros(52, np.float32),
         rng.standard_normal(PEOPLE).astype(np.float32), np.ones(FRAMES, bool), energy[::4] < 0.1,
+        tuple((n, a + PAUSE_FRAMES / 25, b + PAUSE_FRAMES / 25) for n, a, b in PHONES),
     )  # fmt: skip
 
 
@@ -53,7 +55,7 @@ def driven():
         torch.manual_seed(0)
         driver = OptDriver(ContentEncoder(config), ExpressionNet(config), config)
     rng = np.random.default_rng(0)
-    return opt.Driven(driver, [utterance(v, s, rng) for v in range(3) for s in range(4)])
+    return Driven(driver, [utterance(v, s, rng) for v in range(3) for s in range(4)])
 
 
 def figures(rows):
@@ -84,9 +86,9 @@ def test_shares_of_variance_add_up_and_name_their_cause():
     rng = np.random.default_rng(0)
     curves = rng.standard_normal((4, 30, 5))
     total = np.square(curves - curves.mean(axis=(0, 1))).sum()
-    assert opt.variance_shares(curves).sum() == pytest.approx(total)
+    assert variance_shares(curves).sum() == pytest.approx(total)
     only_voice = np.broadcast_to(rng.standard_normal((4, 1, 5)), (4, 30, 5))
-    voice, time, rest = opt.variance_shares(only_voice)
+    voice, time, rest = variance_shares(only_voice)
     assert voice > 0
     assert (time, rest) == pytest.approx((0, 0), abs=1e-9)
 
@@ -104,7 +106,7 @@ def test_the_gate_closes_pauses(driven):
 
 
 def test_a_driver_that_says_the_truth_is_right(driven, monkeypatch):
-    perfect = opt.Driven(driven.driver, driven.utterances)
+    perfect = Driven(driven.driver, driven.utterances)
     perfect.__dict__["changes"] = [perfect.true_change(k) for k in range(12)]
     found = figures(opt.mouth_accuracy(perfect))
     assert found["correlation of the opening with the truth"] == pytest.approx(1)
