@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks.tables import Rows, rich_table, write_record, write_results
+from benchmarks.tables import Rows, rich_table, row, write_record, write_results
 from shared.console import run
 from shared.custody import RunRecord
 
@@ -162,6 +162,50 @@ def ablations_command(
     finish(RunRecord("benchmarks.ablations", settings=settings), rows, record)
 
 
+@app.command("memory")
+def memory_command(record: Record = None) -> None:
+    """Peak memory of writing and reading 20 seconds and 10 minutes of video; exit code 1 if it grows by a tenth."""
+    from benchmarks.memory import TOLERANCE, growth, video_memory
+
+    rows = video_memory()
+    grown = growth(rows)
+    facts: dict[str, Any] = {"status": "tiny", "target": f"at most {TOLERANCE:.0%}"}
+    rows.append(row("growth from the shortest to the longest clip", 100 * grown, unit="%", **facts))
+    finish(RunRecord("benchmarks.memory"), rows, record)
+    if grown > TOLERANCE:
+        raise typer.Exit(1)
+
+
+@app.command("fitting")
+def fitting_command(
+    people: People = 8,
+    looks: Looks = None,
+    record: Record = None,
+) -> None:
+    """How well pose, face and identity are fitted: on rendered people with known truth, and on real footage."""
+    from benchmarks import fitting
+
+    rows = fitting.run(people, looks)
+    finish(RunRecord("benchmarks.fitting", settings={"people": people}), rows, record)
+
+
+@app.command("corpus")
+def corpus_command(
+    root: Annotated[Path, typer.Argument(help="Folder of a manifest.")],
+    record: Record = None,
+) -> None:
+    """How good a corpus is: head spectra and ranges, reactions, lips, and whether its faces are found."""
+    from benchmarks.corpus import measure
+    from shared.data.manifest import read_manifest
+
+    manifest = read_manifest(root)
+    rows: Rows = [
+        row(one.name, one.value, unit=one.unit, n=one.count, status="tiny", protocol=root.name)
+        for one in measure(manifest)
+    ]
+    finish(RunRecord("benchmarks.corpus", settings={"clips": len(manifest)}), rows, record)
+
+
 @app.command("opt")
 def opt_command(
     corpus: Annotated[Path, typer.Argument(help="Folder of a manifest with speaking clips.")],
@@ -169,19 +213,25 @@ def opt_command(
         str, typer.Option(help="The shipped driver, or the folder of a checkpoint.")
     ] = "opt",
     split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    ablation_steps: Annotated[
+        int, typer.Option(min=0, help="Also train the ablations, so many steps each (minutes).")
+    ] = 0,
     seed: Seed = 0,
     record: Record = None,
 ) -> None:
     """OPT's claims on voices, sentences and people that it was not trained on."""
     from benchmarks.claims.opt import measure
+    from benchmarks.claims.opt_ablations import ablate
     from shared.data.manifest import read_manifest
     from synthesis.opt.generator import OptDriver
 
-    result = RunRecord("benchmarks.opt", settings={"split": split, "seed": seed})
+    settings = {"split": split, "ablation_steps": ablation_steps, "seed": seed}
+    result = RunRecord("benchmarks.opt", settings=settings)
     status, result.weights["opt"] = standing(driver, "opt")
-    found = measure(
-        OptDriver.from_pretrained(driver), read_manifest(corpus), split=split, seed=seed
-    )
+    network, manifest = OptDriver.from_pretrained(driver), read_manifest(corpus)
+    found = measure(network, manifest, split=split, seed=seed)
+    if ablation_steps:
+        found += ablate(network, manifest, steps=ablation_steps, seed=seed)
     rows: Rows = [
         {
             "figure": one.measure, "value": one.value, "low": one.low, "high": one.high, "n": one.n,

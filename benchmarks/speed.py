@@ -102,6 +102,9 @@ class Pipeline:
 NATIVE = 1024
 """Side of the photo at native resolution, px."""
 
+LONGEST = 4
+"""Seconds of the recording that are timed."""
+
 
 def load_pipeline(photo: Path | None, audio: Path | None) -> tuple[Pipeline, list[str]]:
     """Load what is timed, and say what it is.
@@ -120,7 +123,8 @@ def load_pipeline(photo: Path | None, audio: Path | None) -> tuple[Pipeline, lis
         f"Driver: {heard}; renderer: {drawn}, {painter.network.config.size} px.",
         f"Photo: {width} x {height} px, face crop {source.crop.side:.0f} px.",
     ]
-    return Pipeline(source, read_audio(audio or SPEECH), driver, painter), notes
+    samples = read_audio(audio or SPEECH)[: LONGEST * RATE]
+    return Pipeline(source, samples, driver, painter), notes
 
 
 def load_driver() -> tuple[OptDriver, str]:

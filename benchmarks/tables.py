@@ -7,6 +7,7 @@ A benchmark returns rows: dicts with at least ``figure`` and ``value``. :func:`r
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,8 @@ def row(
     if isinstance(value, Interval):
         facts |= {"value": value.value, "low": value.low, "high": value.high, "n": value.n}
     facts |= {"seed": seed, "protocol": protocol, "status": status, **more}
+    if facts["value"] is not None and not math.isfinite(facts["value"]):
+        facts |= {"value": None, "note": "not measured: nothing to take it from"}
     return {key: item for key, item in facts.items() if item not in (None, "") or key == "value"}
 
 

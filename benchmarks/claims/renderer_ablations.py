@@ -30,6 +30,7 @@ from benchmarks.statistics import bootstrap_interval
 from benchmarks.tables import Rows, row
 from shared.custody import write_atomic
 from shared.data.manifest import Manifest
+from shared.errors import InputError
 from shared.layers.warp import identity_grid
 from shared.training.run import Budget, fit
 from synthesis.renderer.config import PRESETS, RendererConfig
@@ -192,7 +193,10 @@ def _plan(
 ) -> dict[str, Any]:
     """Return how long everything is trained: as written down before, or by timing the full renderer."""
     if path.is_file():
-        return dict(json.loads(path.read_text("utf-8")))
+        plan = dict(json.loads(path.read_text("utf-8")))
+        if any(plan[name] != value for name, value in sizes.items()):
+            raise InputError(f"{path.parent} holds another experiment", fix="choose another folder")
+        return plan
     pace = seconds_a_step(VARIANTS["full"], bank, config, sizes["batch_size"], sizes["seed"])
     plan = {"steps": max(1, int(minutes * 60 / pace)), "minutes": minutes, **sizes}
     write_atomic(path, json.dumps(plan, indent=1))

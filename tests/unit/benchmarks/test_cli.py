@@ -30,8 +30,8 @@ def checkpoint(tmp_path_factory):
 def test_help_teaches():
     result = runner.invoke(app, ["--help"])
     assert result.exit_code == 0
-    for command in ("speed", "renderer", "ablations", "opt", "tables"):
-        assert command in result.output
+    names = ("speed", "renderer", "ablations", "memory", "fitting", "corpus", "opt", "tables")
+    assert all(name in result.output for name in names)
 
 
 def test_from_a_checkpoint_to_a_page(checkpoint, evaluation_folder, tmp_path):
@@ -71,3 +71,23 @@ def test_footage_needs_no_evaluation_set(checkpoint, corpus, tmp_path):
 )
 def test_what_is_missing_is_a_coded_error(arguments, error):
     assert isinstance(runner.invoke(app, arguments).exception, error)
+
+
+def test_a_corpus_is_measured(corpus, tmp_path):
+    record = tmp_path / "corpus.json"
+    arguments = ["corpus", str(corpus.root), "--record", str(record)]
+    result = runner.invoke(app, arguments, catch_exceptions=False)
+    assert result.exit_code == 0
+    figures = {fact["figure"] for fact in json.loads(record.read_text("utf-8"))["result"]["rows"]}
+    assert "detection: CenterFace recall" in figures
+
+
+def test_memory_that_grows_fails(monkeypatch, tmp_path):
+    peaks = [
+        {"figure": "a", "value": 100.0, "seconds": 1},
+        {"figure": "b", "value": 150.0, "seconds": 9},
+    ]
+    monkeypatch.setattr("benchmarks.memory.video_memory", lambda: list(peaks))
+    result = runner.invoke(app, ["memory", "--record", str(tmp_path / "memory.json")])
+    assert result.exit_code == 1
+    assert "50.0 %" in result.output

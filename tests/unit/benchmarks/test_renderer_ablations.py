@@ -5,6 +5,7 @@ import torch
 
 from benchmarks.claims.renderer_ablations import VARIANTS, ablate, build
 from benchmarks.evaluation_set import read_subjects
+from shared.errors import InputError
 from shared.layers.warp import identity_grid
 from synthesis.renderer.config import CODE_SIZE, PRESETS
 from synthesis.renderer.points import CANDIDATES, KEYPOINTS, MESH
@@ -124,3 +125,5 @@ def test_the_experiment_trains_judges_and_reads_back_what_is_done(
     assert all(fact["n"] == 2 and fact["ms/step"] > 0 for fact in rows)
     assert ablate(corpus, 1e-4, tmp_path, subjects, **settings) == rows
     assert len(begun) == 2
+    with pytest.raises(InputError, match="another experiment"):
+        ablate(corpus, 1e-4, tmp_path, subjects, **{**settings, "batch_size": 3})

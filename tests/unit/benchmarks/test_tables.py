@@ -30,6 +30,9 @@ def test_a_row_takes_its_interval_apart_and_leaves_out_what_is_empty():
     }  # fmt: skip
     assert ROWS[1]["value"] is None
     assert "unit" not in ROWS[1]
+    nothing = row("PSNR", float("nan"), status="tiny")
+    assert nothing["value"] is None
+    assert "not measured" in nothing["note"]
 
 
 def test_a_status_must_be_a_known_one():
