@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from benchmarks.claims import opt
+from benchmarks.claims.opt_ablations import ARMS, train_arm
 from benchmarks.claims.opt_driven import Driven, variance_shares
 from shared.data.clip import Clip
 from shared.face.head_model import HeadModel
 from shared.motion import UNIT
-from synthesis.opt.config import PROFILES
+from synthesis.opt.config import PROFILES, StageBudget
 from synthesis.opt.data import PAUSE_FRAMES, Utterance
 from synthesis.opt.features import SpeechFeatures
 from synthesis.opt.generator import OptDriver
@@ -118,3 +119,23 @@ def test_shifted_voices_have_a_figure_for_every_clip(driven):
     rows = opt.shifted_voices(driven)
     assert [row.n for row in rows] == [12, 12, 12]
     assert all(np.isfinite(row.value) for row in rows)
+
+
+def test_each_arm_leaves_out_one_thing():
+    base = PROFILES["cpu"]
+    arms = {name: leave_out(base) for name, leave_out in ARMS.items()}
+    assert arms.pop("full") == base
+    assert arms["without AFDM"].network == replace(base.network, disentangle=False)
+    assert arms["without source face"].network == replace(base.network, source_face=False)
+    assert arms["without landmark loss"].network == base.network
+    assert arms["without landmark loss"].expression_weights.landmark == 0
+
+
+@pytest.mark.parametrize("name", list(ARMS))
+def test_an_arm_is_trained_on_the_content_of_the_driver(driven, name):
+    short = replace(
+        PROFILES["smoke"], network=driven.driver.config, expression=StageBudget(2, 2, 24)
+    )
+    arm = train_arm(ARMS[name](short), driven.driver, driven.utterances, seed=0)
+    assert arm.content is driven.driver.content
+    assert np.isfinite(Driven(arm, driven.utterances[:2]).changes[0]).all()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -7,10 +8,18 @@ import pytest
 import torch
 
 from shared.data.manifest import Manifest
+from shared.data.marionette.lips import VISEMES
 from shared.errors import InputError
 from shared.motion import MOUTH_UNITS, UNIT
 from synthesis.opt.config import StageBudget
-from synthesis.opt.data import PAUSE_FRAMES, Mouths, VoicePairs, load_utterances, speaker_count
+from synthesis.opt.data import (
+    PAUSE_FRAMES,
+    Mouths,
+    VoicePairs,
+    _phones_of,
+    load_utterances,
+    speaker_count,
+)
 from synthesis.opt.losses import at_time
 
 BUDGET = StageBudget(10, 4, 40)
@@ -61,6 +70,22 @@ def test_pairs_of_readings_are_aligned_by_their_phones(utterances):
         checked += int((batch["speaker_1"] != batch["speaker_2"]).sum())
         assert batch["valid_1_at_2"].float().mean() > 0.5
     assert checked > 10
+
+
+def test_visemes_stand_for_phones_that_a_corpus_does_not_have(manifest):
+    clip = manifest.clips[0]
+    truth = manifest.truth(clip)
+    with_phones = _phones_of(clip, truth)
+    assert with_phones[1][0] == "AA"
+    bare = replace(clip, extra={"sentence": "one"})
+    assert _phones_of(bare, truth) == ()
+    visemes = np.zeros(len(truth.motion), np.int8)
+    visemes[5:8] = VISEMES.index("PP")
+    visemes[8:] = -1
+    found = _phones_of(bare, replace(truth, visemes=visemes))
+    shift = PAUSE_FRAMES / 25
+    assert [name for name, _, _ in found] == ["sil", "PP"]
+    assert found[1][1:] == pytest.approx((0.2 + shift, 0.32 + shift))
 
 
 def test_batches_follow_the_seed(utterances):
