@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -37,7 +38,8 @@ def mirrored_points() -> Tensor:
     """Return for each of the 478 points the point that it becomes in a mirror, ``(478,)`` int64."""
     mean = torch.from_numpy(HeadModel.load().landmark_bases("478")[0]).double()
     there = mean * torch.tensor([-1.0, 1.0, 1.0], dtype=torch.float64)
-    return torch.cdist(there, mean).argmin(dim=1)
+    pairs = linear_sum_assignment(torch.cdist(there, mean).square().numpy())
+    return torch.from_numpy(pairs[1])
 
 
 class Augment:
