@@ -19,10 +19,13 @@ from rich.table import Table
 from shared.data.clip import Clip, Truth
 from shared.data.manifest import Manifest, read_manifest
 from shared.data.marionette.lips import VISEMES
+from shared.data.marionette.listening import cues_of
 from shared.face.detector import CenterFace
 from shared.face.head_model import HeadModel
 from shared.face.landmarks import LandmarkNet
+from shared.media.audio import read_audio
 from shared.media.video import VideoReader
+from shared.motion import Motion
 
 Array = NDArray[np.floating]
 
@@ -126,30 +129,60 @@ def head_rows(manifest: Manifest) -> list[Row]:
     return rows
 
 
-def reaction_lag(manifest: Manifest, longest: float = 1.2) -> Row | None:
-    """Measure after which lag listeners answer speakers: peak of a mean cross-correlation.
+def reaction_lag(manifest: Manifest, longest: float = 1.2) -> list[Row]:
+    """Measure how long after a speaker's cue a listener who held still starts to move.
 
-    The speaker's dips (speed of pitch) stand for the speaker's stresses, the listener's speed of
-    pitch for the reaction; None if no listener's speaker is in the corpus.
+    Cues come from the sound alone. The same with another speaker's cues is what chance gives.
+
+    Returns:
+        Median lag and share of cues with a reaction, real and by chance; nothing if there is no
+        listener whose speaker is in the corpus.
     """
     by_id = {clip.id: clip for clip in manifest}
-    lags, count = np.zeros(round(longest * 25) + 1), 0
+    cues: dict[str, list[float]] = {}
+    pairs = []
     for clip, truth in _truths(manifest, ("listening",)):
         speaker = by_id.get(str(clip.extra.get("speaker_clip", "")))
-        if speaker is None or not speaker.truth:
+        if speaker is None or not speaker.audio:
             continue
-        said = np.abs(np.diff(manifest.truth(speaker).motion.rotation[:, 0]))
-        heard = np.abs(np.diff(truth.motion.rotation[:, 0]))
-        frames = min(len(said), len(heard))
-        if frames <= 2 * len(lags) or heard.std() < 1e-4:
+        if speaker.id not in cues:
+            found = cues_of(read_audio(manifest.path(speaker.audio)))
+            cues[speaker.id] = [cue.time for cue in found]
+        pairs.append((cues[speaker.id], truth.motion))
+    rows = []
+    for name, shift in (("", 0), (" (by chance)", max(1, len(pairs) // 2))):
+        lags: list[float] = []
+        count = 0
+        for index, (_, motion) in enumerate(pairs):
+            times, _ = pairs[(index + shift) % len(pairs)]
+            onsets, still = _onsets_after(times, motion, longest)
+            lags += onsets
+            count += still
+        if lags:
+            share = len(lags) / count
+            rows.append(
+                Row(f"listening: lag after a cue{name}", float(np.median(lags)), "s", count)
+            )
+            rows.append(Row(f"listening: cues answered{name}", share, "share", count))
+    return rows
+
+
+def _onsets_after(cues: list[float], motion: Motion, longest: float) -> tuple[list[float], int]:
+    """Return the times from cues to the next onset, and at how many cues the head held still."""
+    moving = np.abs(np.diff(np.degrees(motion.rotation), axis=0)).max(axis=1) >= STILL_DEGREES
+    fps = float(motion.fps)
+    reach = round(longest * fps)
+    lags: list[float] = []
+    still = 0
+    for cue in cues:
+        at = round(cue * fps)
+        if at + reach > len(moving) or moving[max(0, at - 1) : at + 1].any():
             continue
-        said, heard = said[:frames] - said[:frames].mean(), heard[:frames] - heard[:frames].mean()
-        scale = max(float(said.std() * heard.std()), 1e-9)
-        lags += [float((said[: frames - k] * heard[k:]).mean()) / scale for k in range(len(lags))]
-        count += 1
-    return (
-        Row("listening: lag of reactions", float(lags.argmax() / 25), "s", count) if count else None
-    )
+        still += 1
+        after = np.flatnonzero(moving[at : at + reach])
+        if len(after):
+            lags.append(float(after[0] / fps))
+    return lags, still
 
 
 def lip_rows(manifest: Manifest) -> list[Row]:
@@ -226,8 +259,7 @@ def detection_rows(manifest: Manifest, clips: int = 40, frames: int = 2) -> list
 
 def measure(manifest: Manifest) -> list[Row]:
     """Return all measurements that the corpus allows."""
-    lag = reaction_lag(manifest)
-    rows = head_rows(manifest) + ([lag] if lag else []) + lip_rows(manifest)
+    rows = head_rows(manifest) + reaction_lag(manifest) + lip_rows(manifest)
     return rows + (detection_rows(manifest) if any(clip.video for clip in manifest) else [])
 
 

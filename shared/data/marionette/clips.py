@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -9,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import soundfile
 from numpy.typing import NDArray
 
+from shared.custody import write_atomic
 from shared.data.clip import Clip, Truth
 from shared.data.marionette.eyes import add_eyes
 from shared.data.marionette.heads import HeadStyle, Movement, exercise, head_style_of, speaking
@@ -224,7 +227,12 @@ def _write_sound(shop: Workshop, plan: ClipPlan, performance: _Performance) -> s
     if performance.samples is None:
         return ""
     name = f"clips/{plan.id}{shop.profile.sound}"
-    write_audio(shop.root / name, performance.samples, RATE)
+    if shop.profile.sound == ".opus":
+        buffer = io.BytesIO()
+        soundfile.write(buffer, performance.samples, RATE, format="OGG", subtype="OPUS")
+        write_atomic(shop.root / name, buffer.getvalue())
+    else:
+        write_audio(shop.root / name, performance.samples, RATE)
     return name
 
 

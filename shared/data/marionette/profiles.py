@@ -23,7 +23,7 @@ class Profile:
         listening_frames: The most that a listening clip has.
         exercise_frames: Of each person's exercise clip; 0 for none.
         longest_text: Characters; rendered people say no longer sentences.
-        sound: Extension of the audio files: ``.flac`` (exact) or ``.ogg`` (small).
+        sound: Extension of the audio files: ``.flac`` (exact), ``.ogg`` or ``.opus`` (smallest).
         regions: Whether the truth holds the labels of face parts.
         landmark_step: Landmarks are rounded to this many px.
         voice_sentences: Sentences that each quick voice says in audio-only clips, by split; 0 for
@@ -77,13 +77,14 @@ PROFILES: dict[str, Profile] = {
             "gpu",
             people=600,
             size=128,
-            crf=26,
-            speaking_frames=50,
-            listening_frames=40,
-            exercise_frames=14,
-            sound=".ogg",
+            crf=27,
+            speaking_frames=40,
+            listening_frames=32,
+            exercise_frames=12,
+            longest_text=34,
+            sound=".opus",
             regions=False,
-            landmark_step=0.25,
+            landmark_step=0.5,
         ),
         Profile(
             "voice",

@@ -9,7 +9,9 @@ from benchmarks.corpus import head_rows, lip_rows, reaction_lag, share_below, st
 from shared.data.clip import Clip, Truth
 from shared.data.manifest import write_manifest
 from shared.data.marionette.lips import VISEMES
+from shared.data.marionette.listening import cues_of
 from shared.face.head_model import HeadModel
+from shared.media.audio import write_audio
 from shared.motion import UNIT, Motion
 
 T = 60
@@ -68,13 +70,20 @@ def test_lips_that_stay_open_in_a_closure_are_found(tmp_path):
     assert rows["lips: gap of open vowels, median"].value > 5
 
 
-def test_the_lag_of_an_echo_is_found(tmp_path):
-    rng = np.random.default_rng(0)
-    speed = np.abs(rng.standard_normal(200)) * (rng.random(200) < 0.1)
-    said, heard = np.zeros((200, 3), np.float32), np.zeros((200, 3), np.float32)
-    said[:, 0] = np.cumsum(0.02 * speed)
-    heard[10:, 0] = said[:-10, 0]
-    rows = {"a": ("voice", truth(said), ""), "b": ("listening", truth(heard), "a")}
-    found = reaction_lag(manifest_of(tmp_path, rows))
-    assert found is not None and found.value == pytest.approx(0.4)
-    assert reaction_lag(manifest_of(tmp_path, {"c": ("listening", truth(heard), "gone")})) is None
+def test_the_lag_of_a_reaction_is_found(tmp_path):
+    times = np.arange(4_000) / 16_000
+    phrase = np.concatenate([0.3 * np.sin(2 * np.pi * 150 * times), np.zeros(24_000)])
+    sound = np.concatenate([phrase] * 3).astype(np.float32)
+    write_audio(tmp_path / "a.wav", sound)
+    heard = np.zeros((190, 3), np.float32)
+    for cue in cues_of(sound):
+        start = round((cue.time + 0.4) * 25)
+        heard[start:, 0] += np.radians(np.minimum(np.arange(len(heard) - start), 3))
+    truth(heard).save(tmp_path / "b.npz")
+    clips = [
+        Clip("a", "voice", "train", "a", audio="a.wav"),
+        Clip("b", "listening", "train", "b", truth="b.npz", extra={"speaker_clip": "a"}),
+    ]
+    rows = {row.name: row.value for row in reaction_lag(write_manifest(tmp_path, clips))}
+    assert rows["listening: lag after a cue"] == pytest.approx(0.4, abs=0.05)
+    assert reaction_lag(write_manifest(tmp_path, clips[1:])) == []
