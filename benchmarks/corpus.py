@@ -31,6 +31,8 @@ Array = NDArray[np.floating]
 
 STILL_DEGREES = 0.1
 """A head that turns less than this between two frames holds still."""
+NOD_DEGREES = 0.3
+"""A head that turns more than this between two frames nods, shakes or tilts: it does not drift."""
 CLOSED_MILLIMETRES = 1.0
 """Lips that are less than this further apart than at rest are closed."""
 _INNER_LIPS = ((61, 67), (62, 66), (63, 65))
@@ -168,8 +170,8 @@ def reaction_lag(manifest: Manifest, longest: float = 1.2) -> list[Row]:
 
 
 def _onsets_after(cues: list[float], motion: Motion, longest: float) -> tuple[list[float], int]:
-    """Return the times from cues to the next onset, and at how many cues the head held still."""
-    moving = np.abs(np.diff(np.degrees(motion.rotation), axis=0)).max(axis=1) >= STILL_DEGREES
+    """Return the times from cues to the next onset, and at how many cues the head was calm."""
+    moving = np.abs(np.diff(np.degrees(motion.rotation), axis=0)).max(axis=1) >= NOD_DEGREES
     fps = float(motion.fps)
     reach = round(longest * fps)
     lags: list[float] = []
