@@ -19,8 +19,11 @@ from shared.data.marionette.surfaces import Material, Region, Surface, from_prox
 Floats = NDArray[np.float32]
 Picture = NDArray[np.uint8]
 
-BOTTOM = 4.0
-"""Nothing of the body below this height (dm) is drawn; it lies below the picture."""
+BOTTOM = 4.2
+"""Nothing below this height (dm) is drawn; it lies below the picture."""
+
+BARE = 4.75
+"""No skin below this height (dm) is drawn; garments hide it."""
 
 
 def build_surfaces(
@@ -60,13 +63,19 @@ def _skin(person: Person, mesh: BaseMesh, looks: Path | None) -> Surface:
         paint.paint_skin(person, looks), Region.SKIN, gloss=0.03 + 0.11 * person.skin.shine,
         sharpness=14.0, scatter=0.35 * (1 - 0.6 * person.skin.melanin),
     )  # fmt: skip
-    return select(mesh, keep(mesh.faces["body"], height > BOTTOM), material)
+    return select(mesh, keep(mesh.faces["body"], height > BARE), material)
 
 
 def _eyes(person: Person, mesh: BaseMesh, base: Floats, looks: Path | None) -> Surface:
     """Eyeballs; their texture is laid on by the angle from the line of sight."""
     material = Material(
-        paint.paint_eye(person), Region.EYES, gloss=0.45, sharpness=220.0, scatter=0.2, cavity=0.55
+        paint.paint_eye(person),
+        Region.EYES,
+        gloss=0.45,
+        sharpness=220.0,
+        scatter=0.2,
+        shadow=False,
+        cavity=0.55,
     )
     if looks is not None:
         surface = from_proxy(Path(looks) / "eyes/high-poly", base, material)
@@ -96,22 +105,38 @@ def _mouth_parts(mesh: BaseMesh, base: Floats, looks: Path | None) -> list[Surfa
     """Teeth and tongue."""
     pink = np.full((4, 4, 3), (196, 104, 100), np.uint8)
     tongue = select(
-        mesh, mesh.faces["helper-tongue"], Material(pink, Region.MOUTH, 0.12, 30, 0.3, cavity=1.0)
+        mesh,
+        mesh.faces["helper-tongue"],
+        Material(pink, Region.MOUTH, 0.12, 30, 0.3, shadow=False, cavity=1.0),
     )
     if looks is not None:
         texture = paint.read_texture(Path(looks) / "teeth/materials/teeth.png")
-        material = Material(texture, Region.MOUTH, 0.3, 40, 0.15, cavity=1.0)
-        return [from_proxy(Path(looks) / "teeth/teeth_base", base, material), tongue]
+        ivory = texture * np.array([0.97, 0.93, 0.84, 1.0], np.float32)
+        material = _tooth_material(ivory.astype(np.uint8))
+        teeth = from_proxy(Path(looks) / "teeth/teeth_base", base, material)
+        return [_lowered(teeth, mesh), tongue]
     parts = [tongue]
-    for row, top in (("upper", 6.80), ("lower", 6.45)):
-        material = Material(paint.paint_teeth(row), Region.MOUTH, 0.3, 40, 0.15, cavity=1.0)
+    for row in ("upper", "lower"):
+        material = _tooth_material(paint.paint_teeth(row))
         surface = select(mesh, mesh.faces[f"helper-{row}-teeth"], material)
         place = surface.map @ mesh.vertices
         along = np.arctan2(place[:, 0], place[:, 2] - 0.95) / np.pi + 0.5
-        height = (place[:, 1] - min(top, top + 0.2)) / 0.25
+        height = (place[:, 1] - place[:, 1].min()) / np.ptp(place[:, 1])
         uv = np.stack([along, height], axis=-1).astype(np.float32)
-        parts.append(replace(surface, uv=uv, corners=surface.triangles))
+        parts.append(_lowered(replace(surface, uv=uv, corners=surface.triangles), mesh))
     return parts
+
+
+def _tooth_material(texture: Picture) -> Material:
+    return Material(texture, Region.MOUTH, 0.3, 40.0, 0.15, shadow=False, cavity=1.0)
+
+
+def _lowered(teeth: Surface, mesh: BaseMesh) -> Surface:
+    """Bring the upper row down a little: MakeHuman's hides behind the lip in every vowel."""
+    upper = np.zeros(len(mesh.vertices), np.float32)
+    upper[np.unique(mesh.faces["helper-upper-teeth"][0])] = 1.0
+    drop = np.outer(teeth.map @ upper, np.array([0, -0.035, 0.01]))
+    return replace(teeth, offset=np.asarray(teeth.offset + drop, np.float32))
 
 
 def _clothes(mesh: BaseMesh, material: Material) -> Surface:
@@ -156,6 +181,8 @@ def region_map(canvas: Canvas, person: Person) -> Picture:
     """Return the region of each texel of the skin, ``(1024, 1024)`` uint8."""
     y = canvas.position[..., 1]
     regions = np.full(y.shape, Region.SKIN, np.uint8)
+    if person.hair != "bald":
+        regions[canvas.scalp > 0.6] = Region.HAIR
     regions[canvas.neck > 0.5] = Region.NECK
     regions[canvas.nose > 0.5] = Region.NOSE
     regions[canvas.lips > 0.5] = Region.LIPS

@@ -1,4 +1,4 @@
-"""Headless OpenGL for the stage: one context a process, two programs, frames kept by size."""
+"""Headless OpenGL for the stage: one context a process, three programs, frames kept by size."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from shared.errors import MissingExtra
 
-SHADOW_SIDE = 384
+SHADOW_SIDE = 288
 """Texels along a side of the shadow map."""
 
 _VERTEX = """#version 330
@@ -52,6 +52,8 @@ _SHADOW = (
     + "void main() { vec4 t = texture(skin, uv); if (gone(t, place, uv) || (kind == 1 && t.a < 0.5)) discard; }"
 )
 
+_SOLID_SHADOW = "#version 330\nvoid main() {}"
+
 _LIGHT = (
     """#version 330
 in vec3 point; in vec3 normal; in vec2 uv; in vec3 place; in vec3 shadow_point;
@@ -92,7 +94,7 @@ void main() {
   vec3 albedo = pow(texel.rgb, vec3(2.2));
   int found = region == 1 ? int(texture(regions, uv).r * 255.0 + 0.5) : region;
   float open = 1.0;
-  if (found == 5) open = mix(1.0, 0.04 + 0.96 * smoothstep(0.75, 1.52, place.z), max(cavity, region == 1 ? 1.0 : 0.0));
+  if (found == 5) open = mix(1.0, 0.03 + 0.97 * smoothstep(0.95, 1.56, place.z), region == 1 ? 1.0 : cavity);
   if (found == 2 && kind == 0) open = 1.0 - cavity * smoothstep(0.0, 0.13, place.y - 7.284);
   if (kind == 2) albedo *= (0.4 + 0.65 * cut) * (0.7 + 0.6 * chance(floor(uv * strands) + 1.7));
   float s = lit();
@@ -134,6 +136,9 @@ class Graphics:
         self.context = moderngl.create_context(standalone=True, backend="egl", require=330)
         self.light = self.context.program(vertex_shader=_VERTEX, fragment_shader=_LIGHT)
         self.shade = self.context.program(vertex_shader=_VERTEX, fragment_shader=_SHADOW)
+        self.shade_solid = self.context.program(
+            vertex_shader=_VERTEX, fragment_shader=_SOLID_SHADOW
+        )
         side = (SHADOW_SIDE, SHADOW_SIDE)
         self.shadow_map = self.context.depth_texture(side)
         self.shadow_map.compare_func = "<="

@@ -44,7 +44,7 @@ GROWN_STYLES: dict[str, str] = {
 MESH_STYLES: dict[str, str] = {
     "short01": "short {} hair",
     "short02": "short {} hair",
-    "short03": "combed {} hair",
+    "short03": "a {} fringe",
     "short04": "combed back {} hair",
     "bob02": "a {} bob",
     "long01": "long {} hair",
@@ -267,10 +267,10 @@ def _sample_hair(
         "male": {"bald": 0.15, "shaved": 0.2, "cropped": 0.3, "brush": 0.25, "afro": 0.1},
         "female": {"shaved": 0.06, "cropped": 0.14, "brush": 0.2, "afro": 0.2, "curtain": 0.4},
     }[shape.sex]
-    meshes = {
-        "male": {"short01": 0.25, "short02": 0.25, "short03": 0.2, "short04": 0.2, "long01": 0.1},
+    meshes = {  # bob02 and short03 hang into an eye: rare
+        "male": {"short01": 0.3, "short02": 0.3, "short03": 0.08, "short04": 0.22, "long01": 0.1},
         "female": {
-            "bob02": 0.22, "long01": 0.25, "ponytail01": 0.25, "braid01": 0.12, "short03": 0.16,
+            "bob02": 0.1, "long01": 0.35, "ponytail01": 0.34, "braid01": 0.15, "short03": 0.06,
         },
     }[shape.sex]  # fmt: skip
     use_mesh = rng.random() < 0.65

@@ -190,11 +190,13 @@ class Stage:
             (self._moving_buffer, "3f 3f", "in_point", "in_normal"),
             (still_buffer, "2f 4f", "in_uv", "in_place"),
         ]
-        programs = (self._graphics.light, self._graphics.shade)
-        self._light_array, self._shade_array = (
-            context.vertex_array(program, layout, order, skip_errors=True) for program in programs
-        )
-        self._resources += [self._light_array, self._shade_array]
+        graphics = self._graphics
+        programs = (graphics.light, graphics.shade, graphics.shade_solid)
+        self._arrays = {
+            program: context.vertex_array(program, layout, order, skip_errors=True)
+            for program in programs
+        }
+        self._resources += self._arrays.values()
         textures: dict[int, Any] = {}
         for span in puppet.spans:
             picture = span.material.texture
@@ -229,11 +231,12 @@ class Stage:
             "shadow_lens": _shadow_lens(key, translation).T,
         }
         for name, value in values.items():
-            for program in (graphics.light, graphics.shade):
+            for program in (graphics.light, graphics.shade, graphics.shade_solid):
                 if name in program:
                     program[name].write(np.ascontiguousarray(value, np.float32))
         graphics.light["lens"].write(_lens(scene.focal).T.tobytes())
-        graphics.shade["lens"].write(np.ascontiguousarray(values["shadow_lens"], np.float32))
+        for program in (graphics.shade, graphics.shade_solid):
+            program["lens"].write(np.ascontiguousarray(values["shadow_lens"], np.float32))
         for name in ("key", "fill", "rim"):
             light = getattr(scene, name)
             graphics.light[name] = light.direction
@@ -243,33 +246,38 @@ class Stage:
     def _draw(self) -> None:
         """Draw the shadow map, then what is solid, then soft edges over it."""
         graphics, gl = self._graphics, self._graphics.gl
-        context = graphics.context
+        context, spans = graphics.context, self._puppet.spans
         context.enable_only(gl.DEPTH_TEST)
         graphics.shadow_frame.use()
         graphics.shadow_frame.clear(depth=1.0)
-        for index, span in enumerate(self._puppet.spans):
+        for index, span in enumerate(spans):
             if span.material.shadow:
-                self._draw_span(index, span, graphics.shade, self._shade_array, 0)
+                whole = not span.fur and not span.material.two_sided and not span.material.neckline
+                program = graphics.shade_solid if whole else graphics.shade
+                self._draw_span(index, span, program, 0)
         frame = graphics.frame(self._side).target
         frame.use()
         frame.clear()
         graphics.shadow_map.use(1)
         self._regions.use(2)
         graphics.light["shadow"], graphics.light["regions"] = 1, 2
-        for index, span in enumerate(self._puppet.spans):
-            self._draw_span(index, span, graphics.light, self._light_array, 0)
+        for sheets in (False, True):
+            context.enable_only(gl.DEPTH_TEST if sheets else gl.DEPTH_TEST | gl.CULL_FACE)
+            for index, span in enumerate(spans):
+                if span.material.two_sided == sheets:
+                    self._draw_span(index, span, graphics.light, 0)
         context.enable_only(gl.DEPTH_TEST | gl.BLEND)
         one, rest = gl.ONE, gl.ONE_MINUS_SRC_ALPHA
         context.blend_func = gl.SRC_ALPHA, rest, one, rest
         frame.depth_mask = False
         frame.color_mask = ((True,) * 4, (False,) * 4)
-        for index, span in enumerate(self._puppet.spans):
+        for index, span in enumerate(spans):
             if span.material.two_sided:
-                self._draw_span(index, span, graphics.light, self._light_array, 1)
+                self._draw_span(index, span, graphics.light, 1)
         frame.depth_mask = True
         frame.color_mask = ((True,) * 4, (True,) * 4)
 
-    def _draw_span(self, index: int, span: Span, program: Any, array: Any, layer: int) -> None:
+    def _draw_span(self, index: int, span: Span, program: Any, layer: int) -> None:
         material = span.material
         kind = 1 if material.two_sided else 2 if span.fur else 3 if material.neckline else 0
         values: dict[str, Any] = {
@@ -288,7 +296,7 @@ class Stage:
             if name in program:
                 program[name] = value
         self._textures[index].use(0)
-        array.render(vertices=span.count, first=span.first)
+        self._arrays[program].render(vertices=span.count, first=span.first)
 
     def _read(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         side, size = self._side, self.size
