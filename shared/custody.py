@@ -106,6 +106,13 @@ class RunRecord:
         return write_atomic(path, json.dumps(to_plain(self), indent=2, ensure_ascii=False) + "\n")
 
 
+def _umask() -> int:
+    """Return the permissions that new files lack; a temporary file is private until it is renamed."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
 def write_atomic(path: str | Path, content: str | bytes) -> Path:
     """Write a file beside its place and rename it, so that no half of it is ever seen.
 
@@ -123,6 +130,7 @@ def write_atomic(path: str | Path, content: str | bytes) -> Path:
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
+        Path(temporary).chmod(0o666 & ~_umask())
         Path(temporary).replace(target)
     except OSError as error:
         Path(temporary).unlink(missing_ok=True)

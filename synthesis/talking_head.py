@@ -17,7 +17,7 @@ from shared.errors import AudioMissing, InputError, LimitExceeded, OutputError
 from shared.face.detector import Which
 from shared.media.audio import audio_duration, is_silent, stream_audio
 from shared.media.video import VideoWriter
-from shared.motion import Motion
+from shared.motion import MOUTH_UNITS, UNIT, Motion
 from synthesis.opt.generator import OptDriver
 from synthesis.opt.pose import slider_pose
 from synthesis.pose import pose_from_file, pose_from_video
@@ -34,6 +34,12 @@ DEFAULT_POSE = Path(__file__).parent / "samples" / "pose.npz"
 
 SHORTEST = 0.1
 """Seconds; a shorter recording holds no speech."""
+
+OPENING_UNITS = (
+    "jawOpen", "mouthFunnel", "mouthUpperUpLeft", "mouthUpperUpRight", "mouthLowerDownLeft",
+    "mouthLowerDownRight", "mouthShrugUpper", "tongueOut",
+)  # fmt: skip
+"""Units that part the lips."""
 
 LISTEN_RATE, OUTPUT_RATE = 16_000, 48_000
 """Samples a second that the driver hears, and that the video gets."""
@@ -164,7 +170,7 @@ def talk(
         own = source.motion
         turned = own.rotation[0] if choice.angles is None else slider_pose(*choice.angles)
         drive = driver.drive(
-            samples, source.identity, own.expression[0], turned, own.translation[0],
+            samples, source.identity, at_rest(own.expression[0]), turned, own.translation[0],
             pose=reference, mode=choice.pose_mode, pose_gain=choice.pose_gain, gain=choice.mouth_gain,
             fps=choice.fps, blinks=choice.blinks, generator=np.random.default_rng(choice.seed),
         )  # fmt: skip
@@ -249,6 +255,21 @@ def reference_pose(
     held = reference.held
     notes = [f"pose held in {len(held)} frames without a face: {_ranges(held)}"] if held else []
     return reference.motion, notes
+
+
+def at_rest(expression: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return how a face looks between words: lips that a photo's smile holds open are closed, the smile is halved.
+
+    Args:
+        expression: ``(52,)`` of the photo.
+
+    Returns:
+        ``(52,)``; eyes and brows as in the photo.
+    """
+    rest = expression.copy()
+    rest[list(MOUTH_UNITS)] *= 0.5
+    rest[[UNIT[name] for name in OPENING_UNITS]] = 0
+    return rest
 
 
 def spooled(blocks: Iterable[NDArray[np.float32]], path: Path) -> NDArray[np.float32]:

@@ -136,8 +136,8 @@ def _decode(
 class PairBatches(IterableDataset):
     """An endless stream of batches of (source frame, driven frame) of one clip.
 
-    Pairs are drawn so that large turns are common; one in five keeps the source frame as its own target's
-    neighbour in pose, one in twenty is the same frame twice.
+    Half of the pairs are drawn by how far the head turns, three in ten by how far the mouth opens or closes, the
+    rest keeps the pose; one in twenty is the same frame twice.
 
     Args:
         bank: The frames.
@@ -147,6 +147,8 @@ class PairBatches(IterableDataset):
 
     def __init__(self, bank: FrameBank, batch_size: int, seed: int) -> None:
         self.bank, self.batch_size, self.seed = bank, batch_size, seed
+        lips = bank.points[:, [13, 14], 1].astype(np.float32)
+        self.opening = (lips[:, 1] - lips[:, 0]) / 0.06
         order = np.argsort(bank.clip, kind="stable")
         self.members = np.split(order, np.flatnonzero(np.diff(bank.clip[order])) + 1)
         # posed clips show the most faces a frame; they are drawn twice as often
@@ -170,7 +172,12 @@ class PairBatches(IterableDataset):
         if kind < 0.05:
             return source, source
         distance = np.abs(self.bank.angles[members] - self.bank.angles[source]).sum(-1)
-        weight = np.exp(-distance / 0.05) if kind < 0.25 else distance + 0.05
+        if kind < 0.2:
+            weight = np.exp(-distance / 0.05)
+        elif kind < 0.5:
+            weight = np.abs(self.opening[members] - self.opening[source]) + 0.02
+        else:
+            weight = distance + 0.05
         return source, rng.choice(members, p=weight / weight.sum())
 
 

@@ -42,7 +42,7 @@ class RendererRecipe:
     """
 
     learning_rate: float = 1e-3
-    mouth: float = 2.0
+    mouth: float = 5.0
     eyes: float = 4.0
     warp: float = 0.5
     perceptual: float = 0.0
