@@ -66,6 +66,10 @@ def speed_command(
     audio: Annotated[
         Path | None, typer.Option(help="A recording [default: the shipped sample].")
     ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="A renderer's name or folder [default: shipped, else random weights]."),
+    ] = None,
     runs: Annotated[int, typer.Option(min=1, help="Timed runs of each task.")] = 5,
     threads: Annotated[int, typer.Option(min=1, help="Threads of torch and OpenCV.")] = 2,
     published: Annotated[
@@ -80,7 +84,7 @@ def speed_command(
 
     result = RunRecord("benchmarks.speed", settings={"runs": runs, "threads": threads, **machine()})
     with using(threads):
-        pipeline, notes = speed.load_pipeline(photo, audio)
+        pipeline, notes = speed.load_pipeline(photo, audio, weights)
         result.notes += notes
         rows = speed.pipeline_rows(pipeline, runs=runs, threads=threads)
         ours = speed.our_contenders(pipeline.painter, pipeline.source)
@@ -130,6 +134,9 @@ def renderer_command(
         protocol = (
             f"rendered people from seed {FIRST_SEED}, neutral source, {takes} takes, {size} px"
         )
+    result.notes.append(
+        "Baseline: copies of the source picture. Truth: the same measure on the true pictures."
+    )
     with bar("people judged") as progress:
         judged = judge(network, subjects, yaw=LandmarkYaw(), identity=meter, progress=progress)
     finish(result, claim_rows(judged, seed=seed, protocol=protocol, status=status), record)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from benchmarks.published import PUBLISHED, Inputs, counted, giga_macs
-from benchmarks.tables import Rows, row
+from benchmarks.tables import Rows, number, row
 from benchmarks.timing import Timing, seconds_within, take_turns
 from shared.errors import WeightsError
 from shared.face.crop import CropBox
@@ -106,18 +106,21 @@ LONGEST = 4
 """Seconds of the recording that are timed."""
 
 
-def load_pipeline(photo: Path | None, audio: Path | None) -> tuple[Pipeline, list[str]]:
+def load_pipeline(
+    photo: Path | None = None, audio: Path | None = None, weights: str | None = None
+) -> tuple[Pipeline, list[str]]:
     """Load what is timed, and say what it is.
 
     Args:
         photo: A portrait, scaled to 1024 px; None for scikit-image's astronaut.
         audio: A recording; None for the shipped sample.
+        weights: A renderer's name or folder; None for the shipped one, or random weights where none is shipped.
     """
     import skimage.data
 
     face = read_source(skimage.data.astronaut() if photo is None else photo)
     source = enlarged(face, NATIVE)
-    (driver, heard), (painter, drawn) = load_driver(), load_painter()
+    (driver, heard), (painter, drawn) = load_driver(), load_painter(weights)
     height, width = source.photo.shape[:2]
     notes = [
         f"Driver: {heard}; renderer: {drawn}, {painter.network.config.size} px.",
@@ -136,8 +139,10 @@ def load_driver() -> tuple[OptDriver, str]:
         return OptDriver(ContentEncoder(config), ExpressionNet(config), config), "random weights"
 
 
-def load_painter() -> tuple[Renderer, str]:
-    """Return the shipped renderer, or one of the ``cpu`` size with random weights, and which of the two."""
+def load_painter(weights: str | None = None) -> tuple[Renderer, str]:
+    """Return the renderer of that name or folder, the shipped one, or one of random weights, and which it is."""
+    if weights:
+        return Renderer.from_pretrained(weights), "given"
     try:
         return Renderer.from_pretrained(), "shipped"
     except WeightsError:
@@ -191,9 +196,10 @@ def _stages(parts: list[tuple[dict[str, float], float]]) -> dict[str, Timing]:
     """Split the driver from the features that it asks for, and what is left from all named stages."""
     spent: dict[str, list[float]] = {}
     for named, total in parts:
-        own = dict(named)
-        own["driver"] = max(own.pop(_DRIVING) - own["audio features"], 1e-9)
-        own["everything else"] = max(total - sum(own.values()), 1e-9)
+        features, driving = named["audio features"], named[_DRIVING]
+        own = {"audio features": features, "driver": driving - features}
+        own |= {stage: seconds for stage, seconds in named.items() if stage not in (*own, _DRIVING)}
+        own["everything else"] = total - sum(own.values())
         for stage, seconds in own.items():
             spent.setdefault(stage, []).append(max(seconds, 1e-9))
     return {stage: Timing(tuple(seconds)) for stage, seconds in spent.items()}
@@ -202,7 +208,10 @@ def _stages(parts: list[tuple[dict[str, float], float]]) -> dict[str, Timing]:
 def rate_row(figure: str, timing: Timing, frames: int, **facts: Any) -> dict[str, Any]:
     """Return a row of frames a second with milliseconds a frame and the quartiles of the runs."""
     low, high = (1000 * seconds / frames for seconds in timing.quartiles)
-    facts |= {"ms/frame": 1000 * timing.median / frames, "quartiles ms": f"{low:.3g} to {high:.3g}"}
+    facts |= {
+        "ms/frame": 1000 * timing.median / frames,
+        "quartiles ms": f"{number(low)} to {number(high)}",
+    }
     return row(figure, frames / timing.median, unit="frames/s", **facts)
 
 
