@@ -35,6 +35,8 @@ Array = NDArray[np.floating]
 
 CROWD = 12.0
 """Landmarks that share one error (ours: chosen on renders)."""
+IRIS_CROWD = 5.0
+"""The five points of an iris stand or fall together."""
 HUBER = 2.0
 """Errors beyond this many sigma count linearly."""
 IDENTITY_FRAMES = 32
@@ -44,8 +46,10 @@ _FRAME_STEPS = 6
 _BATCH = 32
 _EYES = 0.085
 """Distance of the eyes' outer corners on the mean head, metres: the unit of landmark_spread."""
-_IRIS_SIGMA = 2.0
-"""Irises count this much less than their spread says: there are few of them and they decide gaze alone."""
+_SHUT = 0.045
+"""Lid gap, in distances of the eyes' outer corners, below which irises begin to be guessed."""
+_IRISES = ((slice(468, 473), 159, 145), (slice(473, 478), 386, 374))
+"""Each iris with a point of the upper and of the lower lid; the person's right eye first."""
 _POSE_CUTOFF = 4.0
 _EXPRESSION_CUTOFF = 8.0
 """Hertz at which smoothing halves a movement."""
@@ -53,6 +57,17 @@ _NETWORK_UNITS = tuple(
     UNIT[name] for name in ("eyeBlinkLeft", "eyeBlinkRight", "cheekPuff", "tongueOut")
 )
 """Units for which the network's own estimate is the prior's mean, where the caller gives one."""
+
+
+_UNIT_SIGMA = {
+    "browInnerUp": 0.5, "browDown": 0.4, "browOuterUp": 0.4, "cheek": 0.15,
+    "eyeBlink": 0.8, "eyeLook": 0.8, "eyeSquint": 0.2, "eyeWide": 0.2,
+    "jawOpen": 0.8, "jawForward": 0.1, "jaw": 0.15,
+    "mouthSmile": 0.6, "mouthPucker": 0.5, "mouthFunnel": 0.5, "mouthClose": 0.4,
+    "mouthShrug": 0.15, "mouthDimple": 0.15, "mouthRoll": 0.25, "mouthLeft": 0.25,
+    "mouthRight": 0.25, "mouth": 0.3, "noseSneer": 0.2, "tongueOut": 0.05,
+}  # fmt: skip
+"""Beginning of a unit's name -> how strongly it acts; the first that fits holds (ours: talking faces)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,15 +93,17 @@ class _Rays:
     Attributes:
         rays: ``(T, 2, L)`` = (X / -Z, Y / -Z).
         precision: ``(T, L)`` one over variance, per square metre at the head's depth.
+        share: ``(L,)`` one over the number of landmarks that share an error.
         expected: ``(T, 52)`` the prior's mean of the expression.
     """
 
     rays: Array
     precision: Array
+    share: Array
     expected: Array
 
     def __getitem__(self, frames: slice | Array) -> _Rays:
-        return _Rays(self.rays[frames], self.precision[frames], self.expected[frames])
+        return _Rays(self.rays[frames], self.precision[frames], self.share, self.expected[frames])
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,9 +240,20 @@ def _observe(
         known = list(_NETWORK_UNITS)
         expected[:, known] = np.clip(np.asarray(blendshapes)[:, known], 0, 1)
     sigma = model.landmark_spread.astype(np.float64) * _EYES
-    precision = np.broadcast_to(trust / sigma**2 / CROWD, (count, LANDMARKS_478))
+    share = np.full(LANDMARKS_478, 1 / CROWD)
+    share[468:] = 1 / IRIS_CROWD
     rays = (points - camera.center) / camera.focal * [1, -1]
-    return _Rays(rays.swapaxes(1, 2), precision, expected)
+    return _Rays(rays.swapaxes(1, 2), trust * _openness(points) / sigma**2, share, expected)
+
+
+def _openness(points: Array) -> Array:
+    """Return how far each landmark can be seen, ``(T, 478)`` in [0, 1]: irises not through shut lids."""
+    seen = np.ones(points.shape[:2])
+    corners = np.linalg.norm(points[:, 33] - points[:, 263], axis=-1)
+    for iris, upper, lower in _IRISES:
+        gap = np.linalg.norm(points[:, lower] - points[:, upper], axis=-1)
+        seen[:, iris] = np.clip(gap / np.maximum(corners, 1e-9) / _SHUT, 0.02, 1)[:, None] ** 2
+    return seen
 
 
 def _initial_pose(rays: Array, mean: Array) -> _State:
@@ -272,8 +300,9 @@ def _linearise(seen: _Rays, state: _State, head: Array) -> _Linear:
     turned, rays, depth = _project(state, head)
     metres = -state.translation[:, 2, None]
     gap = (rays - seen.rays) * metres[:, None]
-    sigmas = np.sqrt((gap**2).sum(axis=1) * seen.precision * CROWD)
-    weight = np.sqrt(seen.precision * np.minimum(1.0, HUBER / np.maximum(sigmas, 1e-9)))
+    sigmas = np.sqrt((gap**2).sum(axis=1) * seen.precision)
+    robust = np.minimum(1.0, HUBER / np.maximum(sigmas, 1e-9))
+    weight = np.sqrt(seen.precision * seen.share * robust)
     scale = (metres * weight / depth)[:, None]
     slope = np.zeros((*rays.shape, 3))
     slope[:, 0, :, 0] = slope[:, 1, :, 1] = 1.0
@@ -360,16 +389,10 @@ def _equations(seen: _Rays, state: _State, person: Array, basis: NDArray[np.floa
 
 def expression_precision() -> Array:
     """Return 1 / sigma_e^2 ``(52,)`` of the face units: how rarely and how weakly they act."""
-    sigma = np.full(len(FACE_UNITS), 0.3)
-    for name, value in _UNIT_SIGMA.items():
-        sigma[[i for i, unit in enumerate(FACE_UNITS) if unit.startswith(name)]] = value
+    sigma = np.zeros(len(FACE_UNITS))
+    for place, unit in enumerate(FACE_UNITS):
+        sigma[place] = next(value for name, value in _UNIT_SIGMA.items() if unit.startswith(name))
     return 1.0 / sigma**2
-
-
-_UNIT_SIGMA = {
-    "jawOpen": 0.6, "eyeBlink": 0.6, "eyeLook": 0.6, "mouthSmile": 0.4, "tongueOut": 0.05,
-    "jawForward": 0.15, "cheekPuff": 0.2,
-}  # fmt: skip
 
 
 def _fit_frames(seen: _Rays, state: _State, person: Array, basis: NDArray[np.float32]) -> _State:
@@ -383,9 +406,9 @@ def _fit_frames(seen: _Rays, state: _State, person: Array, basis: NDArray[np.flo
 def _fit_identity(seen: _Rays, state: _State, bases: LinearPoints) -> Array:
     """Fit one identity (I,) to all frames together with each frame's pose and expression.
 
-    The frames' data are averaged, not summed: a landmark that lies wrong on a face does so in every
-    frame, so that more frames say little more about who it is.
+    T frames count as sqrt(T): a landmark that lies wrong on a face does so in most of its frames.
     """
+    worth = np.sqrt(len(seen.rays))
     own_basis, basis = _by_coordinate(bases.identity), _by_coordinate(bases.expression)
     identity = np.zeros(len(bases.identity))
     for _ in range(_IDENTITY_STEPS):
@@ -397,8 +420,8 @@ def _fit_identity(seen: _Rays, state: _State, bases: LinearPoints) -> Array:
         # Schur complement: what is left of the identity's equations once each frame has done its best.
         right = np.concatenate([cross.swapaxes(1, 2), now.gradient[..., None]], axis=-1)
         solved = np.linalg.solve(now.normal, right)
-        normal = (across @ own - cross @ solved[..., :-1]).mean(axis=0)
-        pull = (across @ now.linear.gap[..., None] - cross @ solved[..., -1:]).mean(axis=0)
+        normal = (across @ own - cross @ solved[..., :-1]).sum(axis=0) / worth
+        pull = (across @ now.linear.gap[..., None] - cross @ solved[..., -1:]).sum(axis=0) / worth
         change = -np.linalg.solve(normal + np.eye(len(identity)), pull[:, 0] + identity)
         identity = identity + change
         state = _moved(state, -(solved[..., -1] + solved[..., :-1] @ change))

@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from shared.errors import InputError
+from shared.face.camera import Camera
+from shared.face.fitting import fit_image, fit_landmarks, smoothed
+from shared.face.head_model import HeadModel
+from shared.motion import FACE_UNITS, UNIT, Motion
+
+CAMERA = Camera.of_crop(256)
+EYES = 0.085
+
+
+@pytest.fixture(scope="module")
+def model() -> HeadModel:
+    return HeadModel.load()
+
+
+def talking(frames: int) -> Motion:
+    """A head that looks about within 30 degrees, opens its mouth, blinks and smiles."""
+    time = np.arange(frames) / 25
+    rotation = np.stack(
+        [0.2 * np.sin(1.1 * time), 0.5 * np.sin(0.7 * time), 0.1 * np.sin(time)], -1
+    )
+    translation = np.array([0.0, -0.02, -1.05]) + 0.01 * np.sin(
+        np.stack([time, 2 * time, time], -1)
+    )
+    expression = np.zeros((frames, len(FACE_UNITS)))
+    expression[:, UNIT["jawOpen"]] = 0.35 - 0.35 * np.cos(2 * np.pi * 1.5 * time)
+    expression[10:13, [UNIT["eyeBlinkLeft"], UNIT["eyeBlinkRight"]]] = 0.9
+    expression[:, [UNIT["mouthSmileLeft"], UNIT["mouthSmileRight"]]] = 0.4
+    return Motion(rotation, translation, expression, Fraction(25))
+
+
+def seen(
+    model: HeadModel, motion: Motion, identity: np.ndarray, camera: Camera = CAMERA
+) -> np.ndarray:
+    points = model.points("478", identity, motion.expression).astype(np.float64)
+    return model.project(points, motion.rotation, motion.translation, camera)
+
+
+@pytest.fixture(scope="module")
+def truth(model: HeadModel) -> tuple[Motion, np.ndarray, np.ndarray]:
+    identity = np.clip(np.random.default_rng(5).normal(size=model.identities), -1.5, 1.5)
+    motion = talking(60)
+    return motion, identity, seen(model, motion, identity)
+
+
+def test_exact_points_give_back_pose_and_expression(model: HeadModel, truth) -> None:
+    motion, identity, points = truth
+    fit = fit_landmarks(points, model, CAMERA, identity=identity, smooth=False)
+    error = np.degrees(np.abs(fit.motion.rotation - motion.rotation))
+    assert error.max() < 0.5
+    np.testing.assert_allclose(fit.motion.translation, motion.translation, atol=0.01)
+    jaw = fit.motion.expression[:, UNIT["jawOpen"]], motion.expression[:, UNIT["jawOpen"]]
+    assert np.corrcoef(*jaw)[0, 1] > 0.99
+    assert fit.residual.max() < 0.01
+
+
+def test_noisy_points_of_a_stranger_give_pose_within_two_degrees(model: HeadModel, truth) -> None:
+    motion, identity, points = truth
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=points.shape) * model.landmark_spread[:, None]
+    scale = EYES * CAMERA.focal
+    fit = fit_landmarks(points + 0.5 * noise * scale, model, CAMERA)
+    error = np.degrees(np.abs(fit.motion.rotation - motion.rotation))
+    assert (np.median(error, axis=0) < 2).all()
+    jaw = fit.motion.expression[:, UNIT["jawOpen"]], motion.expression[:, UNIT["jawOpen"]]
+    assert np.corrcoef(*jaw)[0, 1] > 0.95
+    rest = np.zeros(len(FACE_UNITS))
+    true, fitted, mean = (
+        model.vertices(i, rest) - model.vertices(i, rest).mean(axis=0)
+        for i in (identity, fit.identity, 0 * identity)
+    )
+    assert (
+        np.linalg.norm(fitted - true, axis=-1).mean() < np.linalg.norm(mean - true, axis=-1).mean()
+    )
+
+
+def test_a_blink_is_found_where_it_is(model: HeadModel, truth) -> None:
+    _, identity, points = truth
+    fit = fit_landmarks(points, model, CAMERA, identity=identity)
+    blink = fit.motion.expression[:, UNIT["eyeBlinkLeft"]]
+    assert blink[11] > 0.5
+    assert np.median(blink) < 0.15
+
+
+def test_expression_stays_within_its_bounds(model: HeadModel, truth) -> None:
+    _, _, points = truth
+    wide = points.copy()
+    wide[:, :, 1] = 128 + 1.4 * (wide[:, :, 1] - 128)
+    fit = fit_landmarks(wide, model, CAMERA)
+    assert fit.motion.expression.min() >= 0
+    assert fit.motion.expression.max() <= 1
+    assert np.isfinite(fit.identity).all()
+
+
+def test_the_unit_of_the_points_does_not_matter(model: HeadModel, truth) -> None:
+    _, _, points = truth
+    pixels = fit_image(points[7], model, CAMERA)
+    unit = fit_image(points[7] / 256, model, Camera.of_crop(1))
+    np.testing.assert_allclose(unit.motion.rotation, pixels.motion.rotation, atol=1e-5)
+    np.testing.assert_allclose(unit.identity, pixels.identity, atol=1e-4)
+
+
+def test_frames_do_not_depend_on_each_other_without_smoothing(model: HeadModel, truth) -> None:
+    _, identity, points = truth
+    together = fit_landmarks(points, model, CAMERA, identity=identity, smooth=False)
+    alone = fit_landmarks(points[41:42], model, CAMERA, identity=identity, smooth=False)
+    np.testing.assert_allclose(together.motion.rotation[41], alone.motion.rotation[0], atol=1e-5)
+    np.testing.assert_allclose(
+        together.motion.expression[41], alone.motion.expression[0], atol=1e-4
+    )
+
+
+def test_zero_weight_leaves_landmarks_out(model: HeadModel, truth) -> None:
+    _, identity, points = truth
+    spoilt = points[:3].copy()
+    spoilt[:, :100] += 80
+    weights = np.ones(478)
+    weights[:100] = 0
+    fits = [
+        fit_landmarks(p, model, CAMERA, identity=identity, weights=weights).motion.rotation
+        for p in (points[:3], spoilt)
+    ]
+    np.testing.assert_allclose(fits[0], fits[1], atol=1e-6)
+
+
+def test_a_few_landmarks_gone_astray_hardly_matter(model: HeadModel, truth) -> None:
+    motion, identity, points = truth
+    astray = points.copy()
+    astray[:, 100:120] += 40
+    fit = fit_landmarks(astray, model, CAMERA, identity=identity)
+    assert np.degrees(np.abs(fit.motion.rotation - motion.rotation)).max() < 3
+
+
+def test_blendshapes_inform_what_geometry_cannot_see(model: HeadModel, truth) -> None:
+    _, identity, points = truth
+    units = np.zeros((len(points), len(FACE_UNITS)))
+    units[:, UNIT["tongueOut"]] = 0.8
+    fit = fit_landmarks(points, model, CAMERA, identity=identity, blendshapes=units)
+    np.testing.assert_allclose(fit.motion.expression[:, UNIT["tongueOut"]], 0.8, atol=0.05)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3])
+def test_short_clips_fit(model: HeadModel, truth, frames: int) -> None:
+    _, _, points = truth
+    fit = fit_landmarks(points[:frames], model, CAMERA, fps=Fraction(30000, 1001))
+    assert len(fit.motion) == frames
+    assert fit.residual.shape == (frames,)
+    assert fit.motion.fps == Fraction(30000, 1001)
+
+
+def test_smoothing_halves_its_cutoff_and_keeps_slow_movement() -> None:
+    time = np.arange(500) / 25
+    slow, fast = (np.sin(2 * np.pi * f * time) for f in (0.3, 4.0))
+    kept = smoothed(np.stack([slow, fast], -1), 4.0, 25.0)[50:-50]
+    assert np.abs(kept[:, 0] - slow[50:-50]).max() < 0.01
+    assert np.abs(kept[:, 1]).max() == pytest.approx(0.5, abs=0.02)
+
+
+def test_smoothing_equals_a_dense_solution() -> None:
+    values = np.random.default_rng(1).normal(size=(9, 2))
+    strength = (2 - 2 * np.cos(2 * np.pi * 3 / 25)) ** -2
+    second = np.diff(np.eye(9), n=2, axis=0)
+    dense = np.linalg.solve(np.eye(9) + strength * second.T @ second, values)
+    np.testing.assert_allclose(smoothed(values, 3.0, 25.0), dense, atol=1e-10)
+
+
+def test_smoothing_calms_noise(model: HeadModel, truth) -> None:
+    _, identity, points = truth
+    noisy = points + np.random.default_rng(2).normal(scale=0.5, size=points.shape)
+    jitter = [
+        np.abs(
+            np.diff(
+                fit_landmarks(noisy, model, CAMERA, identity=identity, smooth=s).motion.rotation,
+                n=2,
+                axis=0,
+            )
+        ).mean()
+        for s in (True, False)
+    ]
+    assert jitter[0] < 0.5 * jitter[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda p: p[:, :468], "wrong shape of landmarks"),
+        (lambda p: p[:0], "wrong shape of landmarks"),
+        (lambda p: p[0], "wrong shape of landmarks"),
+        (lambda p: np.where(np.arange(478)[:, None] == 5, np.nan, p), "not finite"),
+        (lambda p: p * 0, "all on one line or point"),
+    ],
+)
+def test_bad_points_are_refused(model: HeadModel, truth, change, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        fit_landmarks(change(truth[2]), model, CAMERA)
+
+
+def test_bad_priors_are_refused(model: HeadModel, truth) -> None:
+    points = truth[2]
+    with pytest.raises(InputError, match="weights do not fit"):
+        fit_landmarks(points, model, CAMERA, weights=np.ones(68))
+    with pytest.raises(InputError, match="weights do not fit"):
+        fit_landmarks(points, model, CAMERA, weights=-np.ones(478))
+    with pytest.raises(InputError, match="blendshapes"):
+        fit_landmarks(points, model, CAMERA, blendshapes=np.zeros((3, 52)))
+    with pytest.raises(InputError, match="shape of identity"):
+        fit_landmarks(points, model, CAMERA, identity=np.zeros(3))
+
+
+def test_another_camera_moves_the_head_not_its_turn(model: HeadModel, truth) -> None:
+    motion, identity, _ = truth
+    near = replace(CAMERA, focal=CAMERA.focal * 1.5)
+    fit = fit_landmarks(seen(model, motion[:4], identity, near), model, near, identity=identity)
+    assert np.degrees(np.abs(fit.motion.rotation - motion.rotation[:4])).max() < 0.5
