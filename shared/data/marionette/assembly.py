@@ -16,11 +16,14 @@ from shared.data.marionette.hairdo import curtain_of, fur_of
 from shared.data.marionette.people import MESH_STYLES, Person
 from shared.data.marionette.surfaces import Material, Region, Surface, from_proxy, keep, select
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating]
 Picture = NDArray[np.uint8]
 
 BOTTOM = 4.2
 """Nothing below this height (dm) is drawn; it lies below the picture."""
+
+_VEIL = 0.54
+"""Sheets up to this alpha are blended in last and leave the label below them alone."""
 
 BARE = 4.75
 """No skin below this height (dm) is drawn; garments hide it."""
@@ -154,16 +157,18 @@ def _proxies(person: Person, base: Floats, looks: Path | None) -> list[Surface]:
     if looks is None:
         return []
     surfaces: list[Surface] = []
-    dark = tuple(0.75 * channel for channel in person.hair_rgb)
-    for kind, name, rgb in (
-        ("eyebrows", person.brow_style, dark),
-        ("eyelashes", person.lashes, (0.03, 0.025, 0.02)),
+    red, green, blue = person.hair_rgb
+    depth = 0.5 + 0.3 * (1 - max(person.hair_rgb))  # brows are darker than light hair
+    for kind, name, rgb, cover in (
+        ("eyebrows", person.brow_style, (depth * red, depth * green, depth * blue), 1.0),
+        ("eyelashes", person.lashes, (0.03, 0.025, 0.02), _VEIL),
     ):
         if name is not None:
             folder = Path(looks) / kind / name
-            texture = paint.read_texture(folder / f"{name}.png")
-            texture = np.dstack([np.full_like(texture[..., :3], 255), texture[..., 3]])
-            texture = paint.recolour_hair(texture, rgb)
+            alpha = paint.read_texture(folder / f"{name}.png")[..., 3:]
+            white = np.full((*alpha.shape[:2], 3), 255, np.uint8)
+            alpha = np.minimum(alpha, 255 * cover).astype(np.uint8)
+            texture = paint.recolour_hair(np.concatenate([white, alpha], axis=-1), rgb)
             region = Region.BROWS if kind == "eyebrows" else Region.EYES
             material = Material(texture, region, 0.0, two_sided=True, shadow=False)
             surfaces.append(from_proxy(folder, base, material))

@@ -17,7 +17,7 @@ from scipy import sparse
 
 from shared.errors import InputError
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating]
 Ints = NDArray[np.int32]
 
 

@@ -17,7 +17,7 @@ from scipy.interpolate import LinearNDInterpolator
 
 from shared.data.marionette.geometry import load_base_mesh
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating]
 
 TEXELS = 1024
 """Side of the square canvas; a face from ear to ear takes 0.29 of it."""

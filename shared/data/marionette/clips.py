@@ -190,7 +190,7 @@ def _film(shop: Workshop, plan: ClipPlan, styles: _Styles, stage: Stage, caption
     longest = profile.speaking_frames if speaks else profile.listening_frames
     performance = _perform(shop, plan, styles, longest)
     moved = performance.movement
-    translation = moved.translation + stage.rest_translation
+    translation = (moved.translation + stage.rest_translation).astype(np.float32)
     motion = Motion(moved.rotation, translation, moved.expression, FPS)
     landmarks, regions = [], []
     size = (profile.size, profile.size)

@@ -12,7 +12,7 @@ from shared.data.marionette.geometry import BaseMesh
 from shared.data.marionette.people import Person
 from shared.data.marionette.surfaces import Material, Region, Surface
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating]
 Ints = NDArray[np.int32]
 
 
@@ -20,13 +20,9 @@ def glasses_of(person: Person, mesh: BaseMesh, base: Floats) -> list[Surface]:
     """A frame of thin tubes before the eyes, and faint lenses."""
     rng = np.random.default_rng([0x61A, person.seed])
     shift = _eye_shift(mesh, base)
-    half = np.array([rng.uniform(0.21, 0.25), rng.uniform(0.15, 0.21)])
-    power = float(rng.uniform(1.0, 1.9))
+    rim = _rim(rng)
+    half = rim.max(axis=0)
     tube = float(rng.uniform(0.012, 0.03))
-    turn = np.linspace(0, 2 * np.pi, 33)[:-1]
-    cos, sin = np.cos(turn), np.sin(turn)
-    rim = np.stack([np.sign(cos) * abs(cos) ** (1 / power) * half[0],
-                    np.sign(sin) * abs(sin) ** (1 / power) * half[1]], axis=-1)  # fmt: skip
     frame: list[tuple[Floats, Ints]] = []
     lenses: list[tuple[Floats, Ints]] = []
     front = float(EYE[2] + shift[2] + 0.27)
@@ -36,10 +32,9 @@ def glasses_of(person: Person, mesh: BaseMesh, base: Floats) -> list[Surface]:
         frame.append(_tube(outline, tube, closed=True))
         lenses.append(_fan(outline))
         hinge = outline[0 if sign > 0 else 16] + [0, 0.06, 0]
-        ear = np.array([sign * (0.80 + shift[0]), 7.28 + shift[1], 0.1])
-        frame.append(
-            _tube(np.stack([hinge, hinge + np.array([sign * 0.08, 0, -0.12]), ear]), tube, False)
-        )
+        ear = _above_ear(mesh, base, sign)
+        bend = hinge + np.array([sign * 0.05, 0, -0.1])
+        frame.append(_tube(np.stack([hinge, bend, ear]), tube, closed=False))
     inner = EYE[0] + 0.02 + shift[0] - half[0]
     arch = [[x, EYE[1] + 0.01 + shift[1] + 0.03 * (1 - (x / inner) ** 2), front + 0.02]
             for x in np.linspace(-inner, inner, 7)]  # fmt: skip
@@ -53,10 +48,26 @@ def glasses_of(person: Person, mesh: BaseMesh, base: Floats) -> list[Surface]:
     ]  # fmt: skip
 
 
+def _rim(rng: np.random.Generator) -> Floats:
+    """Return the outline of a lens, between an ellipse and a rectangle, ``(32, 2)`` dm."""
+    half = np.array([rng.uniform(0.21, 0.25), rng.uniform(0.15, 0.21)])
+    power = float(rng.uniform(1.0, 1.9))
+    turn = np.linspace(0, 2 * np.pi, 33)[:-1]
+    flat = np.stack([np.cos(turn), np.sin(turn)], axis=-1)
+    return np.asarray(np.sign(flat) * np.abs(flat) ** (1 / power) * half, np.float32)
+
+
 def _eye_shift(mesh: BaseMesh, base: Floats) -> Floats:
     """Return how far the left eye lies from its place on the average head, ``(3,)`` dm."""
     ball = np.unique(mesh.faces["helper-l-eye"][0])
     return np.asarray((base[ball] - mesh.vertices[ball]).mean(axis=0), np.float32)
+
+
+def _above_ear(mesh: BaseMesh, base: Floats, sign: int) -> Floats:
+    """Return where a temple ends: a little outside the skin above the ear's root, ``(3,)`` dm."""
+    body = np.unique(mesh.faces["body"][0])
+    gap = np.linalg.norm(mesh.vertices[body] - np.array([sign * 0.76, 7.42, 0.28]), axis=1)
+    return np.asarray(base[body[gap.argmin()]] + np.array([sign * 0.04, 0, -0.12]), np.float32)
 
 
 def _tube(path: NDArray[np.floating], radius: float, closed: bool) -> tuple[Floats, Ints]:

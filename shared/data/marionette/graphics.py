@@ -1,4 +1,4 @@
-"""Headless OpenGL for the stage: one context a process, three programs, frames kept by size."""
+"""Headless OpenGL for the stage: one context a process, its programs, frames kept by size."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _SHADOW = (
 _SOLID_SHADOW = "#version 330\nvoid main() {}"
 
 _LIGHT = (
-    """#version 330
+    """
 in vec3 point; in vec3 normal; in vec2 uv; in vec3 place; in vec3 shadow_point;
 uniform sampler2D regions; uniform sampler2DShadow shadow;
 uniform int layer; uniform int region; uniform float gloss; uniform float sharpness;
@@ -67,13 +67,9 @@ layout(location = 0) out vec4 light; layout(location = 1) out uint label;
     + _CUT
     + """
 float lit() {
-  float total = 0.0;
-  vec2 step = vec2(1.3 / textureSize(shadow, 0).x);
-  for (int i = 0; i < 4; i++) {
-    vec2 shift = step * vec2(i < 2 ? -0.9 : 0.9, (i & 1) == 0 ? -0.9 : 0.9);
-    total += texture(shadow, vec3(shadow_point.xy + shift, shadow_point.z - 0.004));
-  }
-  return total * 0.25;
+  vec2 shift = vec2(0.7, 0.45) / textureSize(shadow, 0).x;
+  vec3 at = shadow_point - vec3(0.0, 0.0, 0.004);
+  return 0.5 * (texture(shadow, at + vec3(shift, 0)) + texture(shadow, at - vec3(shift, 0)));
 }
 vec3 diffuse(vec3 n, vec3 l, float s) {
   vec3 wrap = s * vec3(1.0, 0.5, 0.4);
@@ -85,26 +81,29 @@ float highlight(vec3 n, vec3 l, vec3 view) {
 }
 void main() {
   vec4 texel = texture(skin, uv);
+#ifdef CUT
   if (gone(texel, place, uv)) discard;
   if (kind == 1 && (layer == 0 ? texel.a < 0.55 : (texel.a >= 0.55 || texel.a < 0.02))) discard;
+#endif
   float alpha = layer == 0 ? 1.0 : texel.a;
   vec3 n = normalize(normal);
   if (kind == 1 && !gl_FrontFacing) n = -n;
   vec3 view = -normalize(point);
-  vec3 albedo = pow(texel.rgb, vec3(2.2));
+  vec3 albedo = texel.rgb * texel.rgb * (0.66 + 0.34 * texel.rgb);  // about x^2.2
   int found = region == 1 ? int(texture(regions, uv).r * 255.0 + 0.5) : region;
   float open = 1.0;
   if (found == 5) open = mix(1.0, 0.03 + 0.97 * smoothstep(0.95, 1.56, place.z), region == 1 ? 1.0 : cavity);
   if (found == 2 && kind == 0) open = 1.0 - cavity * smoothstep(0.0, 0.13, place.y - 7.284);
   if (kind == 2) albedo *= (0.4 + 0.65 * cut) * (0.7 + 0.6 * chance(floor(uv * strands) + 1.7));
   float s = lit();
-  vec3 soft = pow(vec3(s), vec3(1.0, 1.15, 1.2));
+  vec3 soft = s * mix(vec3(1.0, 0.88, 0.85), vec3(1.0), s);
   vec3 sky = ambient * (0.72 + 0.28 * n.y);
   vec3 colour = albedo * (sky + key_colour * diffuse(n, key, scatter) * soft
       + fill_colour * diffuse(n, fill, scatter) + rim_colour * diffuse(n, rim, 0.1));
-  float edge = pow(1.0 - max(dot(n, view), 0.0), 4.0);
-  colour += gloss * (key_colour * s * highlight(n, key, view) + fill_colour * highlight(n, fill, view)
-      + edge * (ambient + rim_colour * max(dot(n, rim), 0.0)));
+  float edge = 1.0 - max(dot(n, view), 0.0);
+  edge *= edge;
+  colour += gloss * (key_colour * s * highlight(n, key, view)
+      + edge * edge * (ambient + rim_colour * max(dot(n, rim), 0.0)));
   light = vec4(colour * open, alpha);
   label = uint(found);
 }"""
@@ -116,7 +115,7 @@ class Frame:
     """A picture to draw on.
 
     Attributes:
-        target: The framebuffer: linear light (16-bit float) and region labels.
+        target: The framebuffer: linear light (float) and region labels.
         light: Its texture of light.
         labels: Its texture of labels.
     """
@@ -133,8 +132,15 @@ class Graphics:
         import moderngl
 
         self.gl = moderngl
-        self.context = moderngl.create_context(standalone=True, backend="egl", require=330)
-        self.light = self.context.program(vertex_shader=_VERTEX, fragment_shader=_LIGHT)
+        egl: dict[str, Any] = {"standalone": True, "backend": "egl", "require": 330}
+        self.context = moderngl.create_context(**egl)
+        version = "#version 330\n"
+        self.light = self.context.program(
+            vertex_shader=_VERTEX, fragment_shader=version + "#define CUT\n" + _LIGHT
+        )
+        self.light_solid = self.context.program(
+            vertex_shader=_VERTEX, fragment_shader=version + _LIGHT
+        )
         self.shade = self.context.program(vertex_shader=_VERTEX, fragment_shader=_SHADOW)
         self.shade_solid = self.context.program(
             vertex_shader=_VERTEX, fragment_shader=_SOLID_SHADOW
@@ -150,7 +156,7 @@ class Graphics:
         """Return the frame of a size in pixels; made once."""
         if side not in self._frames:
             size = (side, side)
-            light = self.context.texture(size, 4, dtype="f2")
+            light = self.context.texture(size, 4, dtype="f4")
             labels = self.context.texture(size, 1, dtype="u1")
             depth = self.context.depth_renderbuffer(size)
             target = self.context.framebuffer([light, labels], depth)

@@ -15,14 +15,14 @@ from shared.data.marionette.geometry import BaseMesh, load_base_mesh
 from shared.data.marionette.people import Person
 from shared.data.marionette.surfaces import Material, Region, Surface, keep, select, vertex_normals
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating]
 
 _FUR = {
     "shaved": (0.02, 2),
-    "cropped": (0.10, 7),
-    "brush": (0.26, 12),
-    "afro": (0.50, 18),
-    "curtain": (0.07, 4),
+    "cropped": (0.10, 5),
+    "brush": (0.26, 9),
+    "afro": (0.50, 14),
+    "curtain": (0.045, 3),
 }
 """Hair style -> length of the hairs in dm, number of layers."""
 
@@ -48,7 +48,7 @@ def fur_of(person: Person, mesh: BaseMesh, base: Floats) -> list[Surface]:
         length = float(rng.uniform(0.04, 0.14))
         comb = np.array([0.0, -0.9, 0.1], np.float32)
         material = _fur_material(person, area, Region.SKIN, strands=620.0)
-        surfaces += _layers(mesh, base, area, material, length, 7, comb)
+        surfaces += _layers(mesh, base, area, material, length, 5, comb)
     return surfaces
 
 
@@ -140,4 +140,4 @@ def _skull(base: Floats, ray: Floats) -> tuple[Floats, Floats]:
     distance = np.linalg.norm(skull, axis=1)
     tree = cKDTree(skull / distance[:, None])
     _, near = tree.query(ray.reshape(-1, 3), k=6)
-    return centre, (distance[near].max(axis=1) + 0.1).reshape(ray.shape[:-1])
+    return centre, (distance[near].max(axis=1) + 0.12).reshape(ray.shape[:-1])

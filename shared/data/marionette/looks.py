@@ -16,7 +16,7 @@ from shared.data.marionette.canvas import EYE, TEXELS, Canvas, bump, load_canvas
 from shared.data.marionette.people import Person, Skin
 from shared.errors import InputError
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating]
 Picture = NDArray[np.uint8]
 Colour = tuple[float, float, float]
 

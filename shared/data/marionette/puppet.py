@@ -29,7 +29,7 @@ from shared.data.marionette.surfaces import Material, Surface
 from shared.face.head_model import HeadModel
 from shared.motion import FACE_UNITS
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating]
 Ints = NDArray[np.int32]
 
 _STILL = 1e-5
@@ -104,6 +104,11 @@ class Span:
     count: int
     cut: float
     fur: bool
+
+    @property
+    def solid(self) -> bool:
+        """Whether every fragment of it is there."""
+        return not (self.fur or self.material.two_sided or self.material.neckline)
 
 
 class Puppet:

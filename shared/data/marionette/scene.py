@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating]
 Picture = NDArray[np.uint8]
 Colour = tuple[float, float, float]
 
@@ -323,6 +323,8 @@ def _photograph(rng: np.random.Generator, size: int) -> Floats:
     if not photographs:
         return _room(rng, size)
     picture = cv2.imread(str(photographs[int(rng.integers(len(photographs)))]), cv2.IMREAD_COLOR)
+    if picture is None:
+        return _room(rng, size)
     height, width = picture.shape[:2]
     side = int(min(height, width) * rng.uniform(0.5, 1.0))
     y, x = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
@@ -361,13 +363,14 @@ def paint_cloth(scene: Scene, size: int = 256) -> Picture:
     repeats = int(rng.integers(4, 14))
     wave = np.sin(np.arange(size) / size * 2 * np.pi * repeats)
     bands = (wave > rng.uniform(-0.5, 0.7)).astype(np.float32)
-    share = {
+    patterns: dict[str, Floats] = {
         "plain": np.zeros((size, size)),
         "stripes": np.broadcast_to(bands[None], (size, size)),
         "hoops": np.broadcast_to(bands[:, None], (size, size)),
         "checks": (bands[None] + bands[:, None]) / 2,
         "heather": np.clip(0.5 + 0.2 * rng.standard_normal((size, size)), 0, 1) * 0.4,
-    }[scene.cloth][..., None]
+    }
+    share = patterns[scene.cloth][..., None]
     weave = 1 + 0.04 * rng.standard_normal((size, size, 1))
     cloth = (first * (1 - share) + second * share) * weave
     return np.asarray(np.clip(cloth * 255, 0, 255), np.uint8)

@@ -31,7 +31,7 @@ from shared.face.head_model import HeadModel
 from shared.face.points import points68
 from shared.motion import FACE_UNITS
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating]
 
 BODY_TURN = np.array([0.06, 0.13, 0.05], np.float32)
 """How much of the head's pitch, yaw and roll the shoulders take up."""
@@ -191,7 +191,7 @@ class Stage:
             (still_buffer, "2f 4f", "in_uv", "in_place"),
         ]
         graphics = self._graphics
-        programs = (graphics.light, graphics.shade, graphics.shade_solid)
+        programs = (graphics.light, graphics.light_solid, graphics.shade, graphics.shade_solid)
         self._arrays = {
             program: context.vertex_array(program, layout, order, skip_errors=True)
             for program in programs
@@ -219,29 +219,37 @@ class Stage:
         return texture
 
     def _set_pose(self, rotation: Floats, translation: Floats) -> None:
-        scene, graphics = self.scene, self._graphics
+        scene = self.scene
         body = rotation * BODY_TURN + np.array([0, scene.body_turn, 0], np.float32)
-        shift = self.rest_translation + BODY_MOVE * (translation - self.rest_translation)
         key = np.array(scene.key.direction, np.float32)
-        values = {
-            "head_turn": rotation_matrix(rotation).T,
+        shadow_lens = _shadow_lens(key, translation)
+        pose = {
+            "head_turn": rotation_matrix(rotation),
             "head_shift": translation,
-            "body_turn": rotation_matrix(body).T,
-            "body_shift": shift,
-            "shadow_lens": _shadow_lens(key, translation).T,
+            "body_turn": rotation_matrix(body),
+            "body_shift": self.rest_translation + BODY_MOVE * (translation - self.rest_translation),
+            "shadow_lens": shadow_lens,
+            "ambient": scene.ambient,
         }
-        for name, value in values.items():
-            for program in (graphics.light, graphics.shade, graphics.shade_solid):
-                if name in program:
-                    program[name].write(np.ascontiguousarray(value, np.float32))
-        graphics.light["lens"].write(_lens(scene.focal).T.tobytes())
-        for program in (graphics.shade, graphics.shade_solid):
-            program["lens"].write(np.ascontiguousarray(values["shadow_lens"], np.float32))
         for name in ("key", "fill", "rim"):
             light = getattr(scene, name)
-            graphics.light[name] = light.direction
-            graphics.light[f"{name}_colour"] = light.colour
-        graphics.light["ambient"] = scene.ambient
+            pose |= {name: light.direction, f"{name}_colour": light.colour}
+        for program in self._arrays:
+            lit = "key" in program
+            self._set(program, pose | {"lens": _lens(scene.focal) if lit else shadow_lens})
+            if lit:
+                self._set(program, {"shadow": 1, "regions": 2})
+
+    @staticmethod
+    def _set(program: Any, values: dict[str, Any]) -> None:
+        """Write those uniforms that a program has; matrices are given by rows."""
+        for name, value in values.items():
+            if name not in program:
+                continue
+            if isinstance(value, np.ndarray):
+                program[name].write(np.ascontiguousarray(value.T, np.float32))
+            else:
+                program[name] = value
 
     def _draw(self) -> None:
         """Draw the shadow map, then what is solid, then soft edges over it."""
@@ -252,23 +260,22 @@ class Stage:
         graphics.shadow_frame.clear(depth=1.0)
         for index, span in enumerate(spans):
             if span.material.shadow:
-                whole = not span.fur and not span.material.two_sided and not span.material.neckline
-                program = graphics.shade_solid if whole else graphics.shade
+                program = graphics.shade_solid if span.solid else graphics.shade
                 self._draw_span(index, span, program, 0)
         frame = graphics.frame(self._side).target
         frame.use()
         frame.clear()
         graphics.shadow_map.use(1)
         self._regions.use(2)
-        graphics.light["shadow"], graphics.light["regions"] = 1, 2
-        for sheets in (False, True):
+        for sheets in (True, False):  # what hair hides need not be lit
             context.enable_only(gl.DEPTH_TEST if sheets else gl.DEPTH_TEST | gl.CULL_FACE)
             for index, span in enumerate(spans):
                 if span.material.two_sided == sheets:
-                    self._draw_span(index, span, graphics.light, 0)
+                    program = graphics.light_solid if span.solid else graphics.light
+                    self._draw_span(index, span, program, 0)
         context.enable_only(gl.DEPTH_TEST | gl.BLEND)
         one, rest = gl.ONE, gl.ONE_MINUS_SRC_ALPHA
-        context.blend_func = gl.SRC_ALPHA, rest, one, rest
+        context.blend_func = gl.SRC_ALPHA, rest, one, rest  # type: ignore[assignment]
         frame.depth_mask = False
         frame.color_mask = ((True,) * 4, (False,) * 4)
         for index, span in enumerate(spans):
@@ -280,7 +287,7 @@ class Stage:
     def _draw_span(self, index: int, span: Span, program: Any, layer: int) -> None:
         material = span.material
         kind = 1 if material.two_sided else 2 if span.fur else 3 if material.neckline else 0
-        values: dict[str, Any] = {
+        values = {
             "kind": kind,
             "cut": span.cut,
             "neckline": material.neckline or (0.0, 0.0, 0.0),
@@ -292,20 +299,18 @@ class Stage:
             "scatter": material.scatter,
             "cavity": material.cavity,
         }
-        for name, value in values.items():
-            if name in program:
-                program[name] = value
+        self._set(program, values)
         self._textures[index].use(0)
         self._arrays[program].render(vertices=span.count, first=span.first)
 
     def _read(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         side, size = self._side, self.size
         frame = self._graphics.frame(side)
-        light = np.frombuffer(frame.light.read(), np.float16).reshape(side, side, 4)[::-1]
+        light = np.frombuffer(frame.light.read(), np.float32).reshape(side, side, 4)[::-1]
         labels = np.frombuffer(frame.labels.read(alignment=1), np.uint8).reshape(side, side)[::-1]
-        drawn = light.astype(np.float32)
+        drawn = light
         if side != size:
-            drawn = cv2.resize(drawn, (size, size), interpolation=cv2.INTER_AREA)
+            drawn = cv2.resize(light, (size, size), interpolation=cv2.INTER_AREA)
         linear = drawn[..., :3] + (1 - drawn[..., 3:]) * self._background
         step = 2 * side // size
         regions = np.ascontiguousarray(labels[step // 2 :: step, step // 2 :: step])

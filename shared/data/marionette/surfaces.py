@@ -17,7 +17,7 @@ from scipy import sparse
 from shared.data.marionette.attachments import load_proxy
 from shared.data.marionette.geometry import BaseMesh
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating]
 Ints = NDArray[np.int32]
 Picture = NDArray[np.uint8]
 

