@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -17,7 +17,7 @@ from shared.face.detector import CenterFace
 from shared.face.fitting import fit_landmarks
 from shared.face.head_model import HeadModel
 from shared.face.landmarks import LandmarkNet
-from shared.face.tracks import fill_gaps, track_faces
+from shared.face.tracks import FaceTrack, track_faces
 from shared.media.video import VideoReader
 from shared.motion import Motion
 
@@ -64,8 +64,8 @@ def pose_from_video(path: str | Path, fps: Fraction) -> ReferencePose:
 
     with VideoReader(path, fps=fps) as reader:
         try:
-            (track,) = track_faces(
-                counted(reader), detector=CenterFace(), landmarker=LandmarkNet(), which="largest",
+            tracks = track_faces(
+                counted(reader), detector=CenterFace(), landmarker=LandmarkNet(),
                 patience=round(PATIENCE_SECONDS * fps),
             )  # fmt: skip
         except FaceNotFound as error:
@@ -73,11 +73,32 @@ def pose_from_video(path: str | Path, fps: Fraction) -> ReferencePose:
                 f"no face in the pose video {path}",
                 fix="give a video of a person seen from the front",
             ) from error
-    motion = fit_track(fill_gaps(track, "hold").landmarks(), fps)
-    seen = {track.start + number for number, face in enumerate(track.faces) if face is not None}
-    order = np.clip(np.arange(count) - track.start, 0, len(track) - 1)
-    whole = Motion(motion.rotation[order], motion.translation[order], motion.expression[order], fps)
-    return ReferencePose(whole, [number for number in range(count) if number not in seen])
+    points, seen = joined(tracks, count)
+    # each frame takes the last known face before it, the first frames take the first one
+    latest = np.maximum.accumulate(np.where(seen, np.arange(count), -1))
+    order = np.where(latest < 0, np.flatnonzero(seen)[0], latest)
+    return ReferencePose(fit_track(points[order], fps), np.flatnonzero(~seen).tolist())
+
+
+def joined(
+    tracks: Sequence[FaceTrack], count: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Lay tracks on one time line; where two people are seen, the more visible one is kept.
+
+    Args:
+        tracks: The most visible person first; a cut in the video begins a new track.
+        count: Frames of the video.
+
+    Returns:
+        Landmarks ``(count, 478, 2)`` px and whether each frame shows a face, ``(count,)``.
+    """
+    points = np.full((count, *tracks[0].landmarks().shape[1:]), np.nan, np.float32)
+    for track in tracks:
+        place = points[track.start : track.start + len(track)]
+        own = track.landmarks()
+        free = np.isnan(place).any((1, 2)) & ~np.isnan(own).any((1, 2))
+        place[free] = own[free]
+    return points, np.asarray(~np.isnan(points).any((1, 2)))
 
 
 def fit_track(points: NDArray[np.float32], fps: Fraction) -> Motion:
