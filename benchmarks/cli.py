@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks.tables import Rows, rich_table, row, write_record, write_results
+from benchmarks.tables import Rows, parts_of, rich_table, row, write_record, write_results
 from shared.console import run
 from shared.custody import RunRecord
 
@@ -54,7 +54,8 @@ def bar(description: str) -> Iterator[Callable[[int, int], None]]:
 def finish(record: RunRecord, rows: Rows, path: Path | None) -> None:
     """Write the record and print its rows."""
     target = write_record(path or RECORDS / f"{record.task.split('.')[-1]}.json", record, rows)
-    Console().print(rich_table(record.task, rows))
+    for name, part in parts_of(rows):
+        Console().print(rich_table(f"{record.task} {name}".strip(), part))
     errors.print(f"record: {target}", markup=False)
 
 

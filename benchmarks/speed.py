@@ -182,12 +182,12 @@ def pipeline_rows(
         for label, task in tasks.items():
             protocol = f"{frames} frames, median of {runs} runs, {threads} threads"
             facts: dict[str, Any] = {"protocol": protocol, "status": "tiny", "n": runs}
+            facts["table"] = label
             target = {"target": "at least 15"} if label == "256 px" else {}
-            rows.append(rate_row(f"{label}: end to end", whole[label], frames, **facts, **target))
+            rows.append(rate_row("end to end", whole[label], frames, **facts, **target))
             parts = [seconds_within(STAGES, task) for _ in range(runs)]
             rows += [
-                rate_row(f"{label}: {stage}", timing, frames, **facts)
-                for stage, timing in _stages(parts).items()
+                rate_row(stage, timing, frames, **facts) for stage, timing in _stages(parts).items()
             ]
     return rows
 
@@ -315,15 +315,14 @@ def comparison_rows(
     timings = take_turns({one.title: one.task for one in everyone}, runs)
     pace = {one.title: timings[one.title].median / one.pictures for one in everyone}
     protocol = f"256 px pictures, median of {runs} runs taken in turns, {threads} threads"
+    common: dict[str, Any] = {"protocol": protocol, "status": "tiny", "n": runs}
+    common["table"] = "beside published networks"
     rows: Rows = []
     for one in everyone:
-        facts = {"protocol": protocol, "status": "tiny", "n": runs, **one.facts}
-        rows.append(rate_row(one.title, timings[one.title], one.pictures, **facts))
+        rows.append(rate_row(one.title, timings[one.title], one.pictures, **common, **one.facts))
     for one in others:
         ratio = pace[one.title] / pace[ours[0].title]
         target: dict[str, Any] = {"target": "at least 20"} if one.title == "PIRenderer" else {}
         title = f"throughput of ours over {one.title}'s"
-        rows.append(
-            row(title, ratio, protocol=protocol, status="tiny", n=runs, unit="times", **target)
-        )
+        rows.append(row(title, ratio, unit="times", **common, **target))
     return rows

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def row(
         protocol: On what, and how.
         seed: Seed of what is random.
         n: Units that the value is a mean over; an interval brings its own.
-        **more: Further columns: ``baseline``, ``truth``, ``target``, ``note``.
+        **more: Further columns: ``baseline``, ``truth``, ``target``, ``note``; ``table`` names a table of its own.
 
     Raises:
         InputError: If the status is unknown.
@@ -116,6 +117,19 @@ def columns_of(texts: Sequence[dict[str, str]]) -> list[str]:
     used = dict.fromkeys(key for line in texts for key in line)
     return [name for name in COLUMNS if name in used] + [
         name for name in used if name not in COLUMNS
+    ]
+
+
+def parts_of(rows: Rows) -> list[tuple[str, Rows]]:
+    """Split rows where the name of their table changes; rows that name none are one table without a name.
+
+    Example:
+        >>> [(name, len(part)) for name, part in parts_of([{"table": "a"}, {"table": "a"}, {"table": "b"}])]
+        [('a', 2), ('b', 1)]
+    """
+    return [
+        (name, [{key: item for key, item in fact.items() if key != "table"} for fact in part])
+        for name, part in groupby(rows, key=lambda fact: str(fact.get("table", "")))
     ]
 
 
@@ -197,7 +211,10 @@ def results_page(records: Sequence[dict[str, Any]]) -> str:
             f"Weights: {weights}." if weights else "",
             *record.get("notes", []),
         ]
-        parts += [f"## {record['task']}", markdown_table(record["result"]["rows"])]
+        parts.append(f"## {record['task']}")
+        for name, rows in parts_of(record["result"]["rows"]):
+            parts += [f"### {name}"] if name else []
+            parts.append(markdown_table(rows))
         parts.append("\n".join(f"- {fact}" for fact in facts if fact))
     return "\n\n".join(parts)
 

@@ -63,6 +63,16 @@ def test_the_terminal_table_says_once_what_all_rows_share():
     assert "protocol" not in [column.header for column in table.columns]
 
 
+def test_rows_that_name_a_table_stand_in_it(tmp_path):
+    rows = [{**fact, "table": name} for name in ("first", "second") for fact in ROWS]
+    write_record(tmp_path / "records" / "a.json", RunRecord("benchmarks.a"), rows)
+    write_results(tmp_path / "records", tmp_path / "page.md")
+    text = (tmp_path / "page.md").read_text("utf-8")
+    assert text.index("### first") < text.index("### second")
+    assert text.count("| figure |") == 2
+    assert "| table |" not in text
+
+
 def test_results_are_generated_between_the_markers_and_nothing_else_is_touched(tmp_path):
     records, page = tmp_path / "records", tmp_path / "results.md"
     write_record(records / "b.json", RunRecord("benchmarks.b", notes=["A note."]), ROWS)
