@@ -34,7 +34,7 @@ from shared.motion import FACE_UNITS
 if TYPE_CHECKING:
     import torch
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]
 Landmarks = str | Sequence[int] | NDArray[np.integer]
 """``"478"``, ``"68"``, or indices into the 478."""
 

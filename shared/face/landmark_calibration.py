@@ -2,10 +2,11 @@
 
     renders of random heads ── landmark net ──► detections (N, 478, 2)
                             ── known camera ──► vertices   (N, V, 2)
-    for each landmark: the surface point whose projections lie nearest to its detections over all renders
-    (geometric median); its mirror point serves the landmark of the other side, so that both are one search.
+    for each landmark: the surface point whose projections lie nearest to its detections over all
+    renders (geometric median), in place and, more so, in how it moves when the same person's face
+    moves; its mirror point serves the landmark of the other side, so that both are one search.
 
-Expressions tell the upper lip or lid from the lower: a point of the wrong one parts from the detections
+Movement tells the upper lip or lid from the lower: a point of the wrong one parts from the detections
 as soon as the mouth or the eye opens.
 """
 
@@ -17,8 +18,8 @@ from scipy.optimize import linear_sum_assignment
 
 from shared.face.head_model import LANDMARKS_478, REGIONS, HeadModel
 
-Array = NDArray[np.float32]
-Index = NDArray[np.int64]
+Array = NDArray[np.floating]
+Index = NDArray[np.integer]
 
 OUTER_CORNERS = (33, 263)
 """Landmarks of the eyes' outer corners; their distance is the unit of every error."""
@@ -26,10 +27,12 @@ IRISES = range(468, 478)
 _GRID = 6
 _SOFT = 0.01
 """Distances below this share of the inter-ocular distance count quadratically, others linearly."""
+_MOVEMENT = 2.0
+"""How much heavier an error in a landmark's movement counts than one in its place."""
 
 
 def calibrate(
-    model: HeadModel, mirror: Index, detections: Array, vertices: Array
+    model: HeadModel, mirror: Index, detections: Array, vertices: Array, people: Index
 ) -> tuple[NDArray[np.int32], Array, Array]:
     """Return each landmark's three vertices ``(478, 3)``, their weights ``(478, 3)``, its spread ``(478,)``.
 
@@ -38,9 +41,10 @@ def calibrate(
         mirror: ``(V,)`` the vertex on the other side of each vertex.
         detections: ``(N, 478, 2)`` detected landmarks, px.
         vertices: ``(N, V, 2)`` true projections of the model's vertices, px.
+        people: ``(N,)`` which person each render shows; several renders of each.
     """
     scale = inter_ocular(detections)[:, None, None]
-    detected, projected = detections / scale, vertices / scale
+    detected, projected = (_with_movement(p / scale, people) for p in (detections, vertices))
     partner = mirror_pairs(detections)
     skin, eyeball = _searchable(model)
     corners = np.zeros((LANDMARKS_478, 3), np.int32)
@@ -56,8 +60,17 @@ def calibrate(
         for landmark, three in ((first, found), (second, mirror[found])):
             corners[landmark], weights[landmark] = three, weight
             point = np.einsum("nkc,k->nc", projected[:, three], weight)
-            spread[landmark] = np.median(np.linalg.norm(point - detected[:, landmark], axis=-1))
+            gaps = np.linalg.norm(point - detected[:, landmark], axis=-1)
+            spread[landmark] = np.median(gaps[: len(detections)])
     return corners, weights, spread
+
+
+def _with_movement(points: Array, people: Index) -> Array:
+    """Append to points (N, L, 2) what they move against their person's mean, made heavier."""
+    moved = points.copy()
+    for person in np.unique(people):
+        moved[people == person] -= points[people == person].mean(axis=0)
+    return np.concatenate([points, _MOVEMENT * moved]).astype(np.float32)
 
 
 def inter_ocular(points: Array) -> Array:
@@ -88,18 +101,19 @@ def mirror_pairs(detections: Array) -> Index:
 
 
 def _searchable(model: HeadModel) -> tuple[Index, Index]:
-    """Return the vertices that a landmark may lie at: skin that can be seen from before, and eyeballs."""
-    eyeball = model.regions == REGIONS.index("eyeball")
-    hidden = np.isin(model.regions, [REGIONS.index(name) for name in ("inner mouth", "scalp")])
-    before = model.mean[:, 2] > np.quantile(model.mean[~eyeball, 2], 0.25)
+    """Return the vertices a landmark may lie at: skin that can be seen from before, and eyeballs."""
+    names = {name: model.regions == number for number, name in enumerate(REGIONS)}
+    depth = model.mean[:, 2]
+    before = depth > np.quantile(depth[~names["eyeball"]], 0.25)
     corners = model.mean[model.triangles]
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     facing = np.zeros(len(model.mean), bool)
-    np.logical_or.at(
-        facing, model.triangles[normal[:, 2] > -0.2 * np.linalg.norm(normal, axis=1)], True
-    )
-    skin = before & ~hidden & ~eyeball & facing
-    return np.flatnonzero(skin), np.flatnonzero(eyeball)
+    outside = normal[:, 2] > -0.2 * np.linalg.norm(normal, axis=1)
+    np.logical_or.at(facing, model.triangles[outside], True)
+    skin = before & facing & ~names["inner mouth"] & ~names["scalp"] & ~names["eyeball"]
+    # Rims roll inwards: what is hidden at rest may be seen when the mouth opens.
+    rim = names["lips"] | names["inner mouth"] & (depth > depth[names["lips"]].min())
+    return np.flatnonzero(skin | rim), np.flatnonzero(names["eyeball"])
 
 
 def _search(

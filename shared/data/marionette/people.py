@@ -49,7 +49,7 @@ MESH_STYLES: dict[str, str] = {
     "bob02": "a {} bob",
     "long01": "long {} hair",
     "ponytail01": "a {} ponytail",
-    "braid01": "braided {} hair",
+    "braid01": "side-parted {} hair",
 }
 """MakeHuman hair meshes (they need ``looks``) -> how to say them."""
 
