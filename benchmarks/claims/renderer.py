@@ -56,7 +56,8 @@ CLAIMS: dict[str, Claim] = {
     "psnr": Claim("PSNR", "dB", "copy-source + 3"),
     "ssim": Claim("SSIM"),
     "mouth_psnr": Claim("mouth PSNR", "dB", "copy-source + 5"),
-    "mouth_gain": Claim("mouth gain", "", "0.7 to 1.1"),
+    "mouth_gain": Claim("mouth gain, jaw wide open", "", "0.7 to 1.1"),
+    "vowel_gain": Claim("mouth gain in held vowels"),
     "blink_gain": Claim("blink gain", "", "at least 0.6"),
     "yaw_slope": Claim("yaw-sweep slope", "", "0.8 to 1.2"),
     "yaw_monotone": Claim("yaw sweep rises at every step", "of people", "1"),
@@ -186,6 +187,10 @@ def figures_of(
     at = {take: number for number, take in enumerate(subject.takes)}
     if "jaw" in at:
         figures["mouth_gain"] = _gain(images, true, mouth, at["jaw"], source)
+    vowels = [number for take, number in at.items() if take.startswith("vowel ")]
+    if vowels:
+        gains = [_gain(images, true, mouth, number, source) for number in vowels]
+        figures["vowel_gain"] = float(np.mean(finite(gains)))
     if "blink" in at:
         figures["blink_gain"] = _gain(images, true, _eyes(subject, size), at["blink"], source)
     if yaw and any(take.startswith("yaw ") for take in at):

@@ -50,7 +50,7 @@ def test_from_a_checkpoint_to_a_page(checkpoint, evaluation_folder, tmp_path):
     assert rows["PSNR"]["n"] == 1
     assert "25 takes" in rows["PSNR"]["protocol"]
     runner.invoke(app, ["tables", str(record.parent), "--page", str(page)], catch_exceptions=False)
-    assert "| mouth gain |" in page.read_text("utf-8")
+    assert "| mouth gain, jaw wide open |" in page.read_text("utf-8")
 
 
 def test_footage_needs_no_evaluation_set(checkpoint, corpus, tmp_path):

@@ -48,6 +48,7 @@ def test_half_of_every_change_is_a_gain_of_a_half(subjects):
     figures = figures_of(half, subjects[1])
     assert figures["mouth_gain"] == pytest.approx(0.5, abs=1e-5)
     assert figures["blink_gain"] == pytest.approx(0.5, abs=1e-5)
+    assert figures["vowel_gain"] == pytest.approx(0.5, abs=1e-5)
 
 
 def test_a_background_that_flickers_with_the_mouth_is_seen(subjects):
@@ -109,7 +110,7 @@ def test_rows_hold_intervals_baselines_and_reasons(subjects, network):
     assert rows["PSNR above copy-source"]["value"] == pytest.approx(
         psnr["value"] - psnr["baseline"]
     )
-    assert rows["mouth gain"]["baseline"] == 0
+    assert rows["mouth gain, jaw wide open"]["baseline"] == 0
     csim = rows["identity similarity to the source (CSIM)"]
     assert csim["value"] is None
     assert "no face encoder" in csim["note"]
@@ -122,5 +123,5 @@ def test_footage_is_judged_by_what_it_shows(corpus, network, tmp_path):
     known = {fact["figure"]: fact["value"] is not None for fact in rows}
     assert known["PSNR"]
     assert known["mouth PSNR"]
-    assert not known["mouth gain"]
+    assert not known["mouth gain, jaw wide open"]
     assert not known["yaw-sweep slope"]
