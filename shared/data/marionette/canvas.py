@@ -117,7 +117,7 @@ def load_canvas() -> Canvas:
         bags=bump(eye_x + 0.03, 0.16) * bump(eye_y + 0.17, 0.07) * front * skin,
         cheeks=bump(x - 0.45, 0.22) * bump(y - 6.93, 0.2) * front * skin,
         nose=bump(x, 0.16) * _smooth(6.8, 6.9, y) * _smooth(7.35, 7.2, y) * _smooth(1.45, 1.6, z),
-        neck=_smooth(0.0, 0.12, (0.55 * z + 5.62) - y) * skin,
+        neck=_smooth(-0.05, 0.05, np.minimum(6.64 - 0.45 * z, 6.45) - y) * skin,
     )
 
 
