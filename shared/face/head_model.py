@@ -39,7 +39,7 @@ Landmarks = str | Sequence[int] | NDArray[np.integer]
 """``"478"``, ``"68"``, or indices into the 478."""
 
 HEAD_MODEL_PATH = Path(__file__).with_name("head_model.safetensors")
-HEAD_MODEL_SHA256 = "268ab41917e779c48e9c50ce196161e49803325da26bded795d64b2455df30ff"
+HEAD_MODEL_SHA256 = "8c278561133be3ac4ad708ae79122e152569200373db51100ab5411263851023"
 
 LANDMARKS_478 = 478
 """Points of MediaPipe's face mesh; 468-472 are the iris of the right eye, 473-477 of the left."""
