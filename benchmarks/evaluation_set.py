@@ -25,7 +25,7 @@ from shared.data.manifest import Manifest
 from shared.errors import InputError
 from shared.face.camera import Camera
 from shared.face.crop import CropBox
-from shared.face.head_model import HeadModel
+from shared.face.head_model import HEAD_MODEL_SHA256, HeadModel
 from shared.motion import FACE_UNITS, UNIT, Motion
 from synthesis.renderer.dataset import FrameBank, face_points, load_bank
 
@@ -214,6 +214,7 @@ def _render(seed: int, size: int, looks: Path | None, target: Path) -> None:
         takes=np.array([take.name for take in takes]),
         camera=camera,
         identity=identity,
+        head_model=np.array(HEAD_MODEL_SHA256),
     )
     beside.replace(target)
 
@@ -227,7 +228,7 @@ def read_subjects(folder: str | Path, size: int, people: int | None = None) -> l
         people: The first so many; None for all.
 
     Raises:
-        InputError: If the folder holds no evaluation set.
+        InputError: If the folder holds no evaluation set, or one for another head model.
     """
     paths = sorted(Path(folder).glob("[0-9]*.npz"))[:people]
     if not paths:
@@ -238,6 +239,10 @@ def read_subjects(folder: str | Path, size: int, people: int | None = None) -> l
 def _read(path: Path, size: int) -> Subject:
     with np.load(path, allow_pickle=False) as stored:
         data = {name: stored[name] for name in stored.files}
+    if str(data["head_model"]) != HEAD_MODEL_SHA256:
+        raise InputError(
+            f"{path} was rendered for another head model", fix=f"delete {path.parent}, render again"
+        )
     rotation, translation, expression = (data[name] for name in _ARRAYS)
     side = data["frames"].shape[1]
     motion = Motion(rotation, translation, expression, Fraction(25))

@@ -13,7 +13,7 @@ from benchmarks import evaluation_set
 from shared.data.clip import Clip, Truth
 from shared.data.manifest import Manifest, write_manifest
 from shared.face.camera import Camera
-from shared.face.head_model import HeadModel
+from shared.face.head_model import HEAD_MODEL_SHA256, HeadModel
 from shared.media.video import VideoWriter
 from shared.motion import Motion
 from synthesis.renderer.points import EYE_LEFT, EYE_RIGHT, LIPS_INNER, LIPS_OUTER, OVAL
@@ -65,6 +65,7 @@ def evaluation_folder(tmp_path_factory) -> Path:
             translation=motion.translation, expression=motion.expression,
             takes=np.array([take.name for take in takes]),
             camera=np.array([CAMERA.focal, *CAMERA.center], np.float32), identity=identity,
+            head_model=np.array(HEAD_MODEL_SHA256),
         )  # fmt: skip
     return folder
 

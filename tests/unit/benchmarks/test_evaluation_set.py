@@ -53,6 +53,14 @@ def test_a_whole_set_needs_no_graphics_and_another_kind_of_set_is_refused(
         read_subjects(tmp_path, 64)
 
 
+def test_a_set_for_another_head_model_is_refused(evaluation_folder, tmp_path):
+    stored = next(evaluation_folder.glob("*.npz"))
+    with np.load(stored) as data:
+        np.savez(tmp_path / stored.name, **{**data, "head_model": np.array("0" * 64)})
+    with pytest.raises(InputError, match="another head model"):
+        read_subjects(tmp_path, 48)
+
+
 def test_subjects_are_framed_as_a_photo_would_be_and_their_points_stay_on_the_face(
     evaluation_folder,
 ):
