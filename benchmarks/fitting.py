@@ -264,7 +264,7 @@ def _row(
     **more: object,
 ) -> dict[str, object]:
     return row(
-        figure, float(value), status="reproduced", unit=unit, protocol=protocol, n=n,
+        figure, float(value), status="tiny", unit=unit, protocol=protocol, n=n,
         seed=FIRST_SEED, **more,
     )  # fmt: skip
 
