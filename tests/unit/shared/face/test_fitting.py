@@ -220,3 +220,39 @@ def test_another_camera_moves_the_head_not_its_turn(model: HeadModel, truth) -> 
     near = replace(CAMERA, focal=CAMERA.focal * 1.5)
     fit = fit_landmarks(seen(model, motion[:4], identity, near), model, near, identity=identity)
     assert np.degrees(np.abs(fit.motion.rotation - motion.rotation[:4])).max() < 0.5
+
+
+def test_columns_are_the_derivative_of_the_projection(model: HeadModel, truth) -> None:
+    from shared.face import gauss_newton as solver
+
+    bases = model.landmark_bases("478")
+    _, identity, points = truth
+    rays = ((points[:2] - 128) / CAMERA.focal * [1, -1]).swapaxes(1, 2)
+    # A tiny precision keeps every landmark within Huber's quadratic part, where weights are constant.
+    ones = np.full((2, 478), 1e-6)
+    seen = solver.Rays(rays, ones, np.ones(478), np.zeros((2, 52)), np.ones(52))
+    start = solver.fit_pose(seen, solver.initial_pose(rays, bases.mean), bases.mean)
+    start = solver.State(start.rotation, start.translation, np.full((2, 52), 0.5))
+    person = bases.mean + np.tensordot(identity, bases.identity, 1)
+    basis = np.ascontiguousarray(bases.expression.transpose(2, 1, 0), np.float32)
+    now = solver._equations(seen, start, person, basis)
+    step = np.zeros((2, 58))
+    for unknown in (0, 1, 2, 3, 4, 6 + UNIT["jawOpen"], 6 + UNIT["mouthPucker"]):
+        step[:] = 0
+        step[:, unknown] = 1e-4
+        ahead, behind = (
+            solver._equations(seen, solver._moved(start, s), person, basis).linear.gap
+            for s in (step, -step)
+        )
+        slow = (ahead - behind) / 2e-4
+        np.testing.assert_allclose(now.columns[..., unknown], slow, atol=2e-3 * np.abs(slow).max())
+
+
+@pytest.mark.parametrize("turn", [1.2, -1.2])
+def test_a_head_turned_far_is_still_found(model: HeadModel, truth, turn: float) -> None:
+    motion, identity, _ = truth
+    rotation = motion.rotation[:2].copy()
+    rotation[:, 1] = turn
+    far = Motion(rotation, motion.translation[:2], motion.expression[:2], motion.fps)
+    fit = fit_landmarks(seen(model, far, identity), model, CAMERA, identity=identity)
+    assert np.degrees(np.abs(fit.motion.rotation - rotation)).max() < 1
