@@ -15,9 +15,9 @@ from typing import Any
 
 from rich.table import Table
 
-from benchmarks.statistics import Interval
 from shared.custody import RunRecord, write_atomic
 from shared.errors import InputError
+from shared.statistics import Interval
 
 Rows = list[dict[str, Any]]
 

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.statistics import bootstrap_interval
 from shared.face.head_model import HeadModel
 from shared.motion import MOUTH_UNITS
+from shared.statistics import bootstrap_interval
 from synthesis.opt.alignment import align_phones
 from synthesis.opt.data import Utterance
 from synthesis.opt.generator import OptDriver, speech_batch, speech_gate

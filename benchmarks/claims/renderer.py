@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.evaluation_set import NEUTRAL, Subject
-from benchmarks.statistics import bootstrap_interval
 from benchmarks.tables import Rows, row
 from shared.face.camera import Camera
 from shared.metrics.psnr import psnr
 from shared.metrics.response import response_gain
 from shared.metrics.ssim import ssim
+from shared.statistics import bootstrap_interval
 from synthesis.renderer.dataset import conditions, gather
 from synthesis.renderer.network import RendererNetwork
 from synthesis.renderer.points import EYE_LEFT, EYE_RIGHT, LIPS_OUTER

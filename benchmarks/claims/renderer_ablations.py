@@ -26,12 +26,12 @@ from torch.utils.data import DataLoader
 
 from benchmarks.claims.renderer import CLAIMS, Judged, finite, judge
 from benchmarks.evaluation_set import Subject
-from benchmarks.statistics import bootstrap_interval
 from benchmarks.tables import Rows, row
 from shared.custody import write_atomic
 from shared.data.manifest import Manifest
 from shared.errors import InputError
 from shared.layers.warp import identity_grid
+from shared.statistics import bootstrap_interval
 from shared.training.run import Budget, fit
 from synthesis.renderer.config import PRESETS, RendererConfig
 from synthesis.renderer.dataset import FrameBank, PairBatches, load_bank

@@ -2,7 +2,6 @@
 
 import pytest
 
-from benchmarks.statistics import Interval
 from benchmarks.tables import (
     BEGIN,
     END,
@@ -16,6 +15,7 @@ from benchmarks.tables import (
 )
 from shared.custody import RunRecord
 from shared.errors import InputError
+from shared.statistics import Interval
 
 ROWS = [
     row("PSNR", Interval(25.123, 24.0, 26.0, 8), unit="dB", seed=0, protocol="p", status="tiny"),

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.statistics import bootstrap_interval
 from shared.errors import InputError
+from shared.statistics import Interval, bootstrap, bootstrap_interval, percentile_interval
 
 
 def test_the_interval_of_a_mean_is_about_two_standard_errors():
@@ -45,3 +45,23 @@ def test_refuses_what_has_no_interval(bad):
         bootstrap_interval(bad)
     with pytest.raises(InputError, match="level"):
         bootstrap_interval([1.0], level=95)
+
+
+def test_groups_are_drawn_apart_and_rows_together():
+    generator = np.random.default_rng(4)
+    first, second = generator.standard_normal((80, 1)), generator.standard_normal((50, 1)) + 1
+    twice = [np.hstack([first, first + 0.5]), np.hstack([second, second + 0.5])]
+
+    def gaps(a, b):
+        return b.mean(axis=0) - a.mean(axis=0)
+
+    spread = bootstrap(twice, gaps, seed=0, resamples=500)
+    assert spread.shape == (500, 2)
+    np.testing.assert_allclose(spread[:, 0], spread[:, 1])  # paired: the draws are the same
+    assert spread[:, 0].std() == pytest.approx(np.sqrt(1 / 80 + 1 / 50), rel=0.2)
+
+
+def test_an_interval_of_given_draws():
+    assert percentile_interval(0.5, np.linspace(0, 1, 101), 7, 0.9) == Interval(
+        0.5, pytest.approx(0.05), pytest.approx(0.95), 7
+    )
