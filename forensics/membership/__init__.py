@@ -1,0 +1,1 @@
+"""Was this picture in the training set? Membership inference on diffusion models."""

@@ -1,0 +1,108 @@
+"""DDIM (Song et al., ICLR 2021): one formula moves a latent between noise levels, up or down.
+
+======================  ==============================================================
+code                    paper
+======================  ==============================================================
+``z``                   x_t, the noisy latent (pixels in a pixel model)
+``eps``                 eps_theta(x_t, t), the predicted noise
+``abar``                alpha_t of the DDIM paper, the cumulative product of (1 - beta)
+``eta``                 eta: 0 is deterministic, 1 has the noise of a DDPM
+======================  ==============================================================
+
+An ``abar`` is a float, a 0-d tensor, or a tensor of ``z``'s dtype that broadcasts against ``z`` (``(B, 1, 1, 1)``).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from shared.errors import InputError
+
+Level = float | Tensor
+"""The abar of a noise level, in (0, 1]; 1 is clean."""
+
+
+def add_noise(z0: Tensor, eps: Tensor, abar: Level) -> Tensor:
+    """Return ``sqrt(abar) z0 + sqrt(1 - abar) eps``, the forward process in one jump.
+
+    Example:
+        >>> add_noise(torch.ones(1), torch.zeros(1), 0.25).tolist()
+        [0.5]
+    """
+    return abar**0.5 * z0 + (1.0 - abar) ** 0.5 * eps
+
+
+def predict_original(z: Tensor, eps: Tensor, abar: Level) -> Tensor:
+    """Return ``(z - sqrt(1 - abar) eps) / sqrt(abar)``, the predicted clean latent (Eq. 12, first term).
+
+    Example:
+        >>> z0, eps = torch.tensor([0.5]), torch.tensor([-1.0])
+        >>> predict_original(add_noise(z0, eps, 0.64), eps, 0.64).tolist()
+        [0.5]
+    """
+    return (z - (1.0 - abar) ** 0.5 * eps) / abar**0.5
+
+
+def ddim_move(z: Tensor, eps: Tensor, abar_from: Level, abar_to: Level) -> Tensor:
+    """Move ``z`` from one noise level to another along the predicted noise (Eq. 12 with eta = 0).
+
+    ``abar_to > abar_from`` denoises, ``abar_to < abar_from`` inverts: it is the same formula.
+
+    Example:
+        >>> z, eps = torch.tensor([0.3]), torch.tensor([0.8])
+        >>> there = ddim_move(z, eps, 0.9, 0.5)
+        >>> bool(torch.allclose(ddim_move(there, eps, 0.5, 0.9), z))
+        True
+    """
+    return add_noise(predict_original(z, eps, abar_from), eps, abar_to)
+
+
+def ddim_sample_move(
+    z: Tensor,
+    eps: Tensor,
+    abar_from: Level,
+    abar_to: Level,
+    *,
+    eta: float,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Denoise ``z`` by one step that also draws fresh noise (Eq. 12 with sigma of Eq. 16).
+
+    Args:
+        z: ``(B, C, H, W)`` at level ``abar_from``.
+        eps: The predicted noise, of ``z``'s shape.
+        abar_from: The level of ``z``.
+        abar_to: The cleaner level to go to, at least ``abar_from``.
+        eta: 0 gives :func:`ddim_move`, 1 the variance of a DDPM.
+        generator: On the CPU; the noise is drawn there and moved, so that devices agree.
+
+    Raises:
+        InputError: If eta is outside [0, 1].
+    """
+    if not 0.0 <= eta <= 1.0:
+        raise InputError("eta is out of range", found=eta, expected="0 to 1")
+    # 1. the standard deviation of the noise to draw (Eq. 16)
+    variance = (1.0 - abar_to) / (1.0 - abar_from) * (1.0 - abar_from / abar_to)
+    sigma = eta * variance**0.5
+    # 2. the predicted clean latent, and the direction that points back to z (Eq. 12)
+    mean = abar_to**0.5 * predict_original(z, eps, abar_from)
+    direction = (1.0 - abar_to - sigma**2) ** 0.5 * eps
+    # 3. fresh noise
+    noise = torch.randn(z.shape, generator=generator).to(z)
+    return mean + direction + sigma * noise
+
+
+def timesteps(steps: int, total: int) -> list[int]:
+    """Return ``steps`` time steps from noisy to clean, evenly spaced from 0 ("leading" spacing in diffusers).
+
+    Raises:
+        InputError: Unless 1 <= steps <= total.
+
+    Example:
+        >>> timesteps(4, 1000)
+        [750, 500, 250, 0]
+    """
+    if not 1 <= steps <= total:
+        raise InputError("impossible number of steps", found=steps, expected=f"1 to {total}")
+    return [index * (total // steps) for index in reversed(range(steps))]
