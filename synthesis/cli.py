@@ -1,4 +1,7 @@
-"""The command ``synthesis``: talking heads, batches of them, data and training."""
+"""The command ``synthesis``: talking heads, batches of them, data and training.
+
+What does the work is imported by the command that needs it: ``--help`` must not wait for torch.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from shared.console import run
 from shared.errors import InputError
-from synthesis.jobs import parse_option, run_jobs
+from synthesis.options import parse_option
 
 SOME_FAILED = 10
 """Exit code of a batch in which some rows failed."""
@@ -118,6 +121,8 @@ def batch_command(
 
     Exit code 10 says that some rows failed; jobs.jsonl beside the table says why.
     """
+    from synthesis.jobs import run_jobs
+
     failed = 0
     with bar("row at work") as progress:
         task = progress.add_task("", total=None)

@@ -16,7 +16,8 @@ from lightning.pytorch.callbacks import (
     ModelCheckpoint,
     RichProgressBar,
 )
-from lightning.pytorch.loggers import CSVLogger
+
+from shared.training.log import ResumedLog
 
 LAST = "last.ckpt"
 
@@ -61,7 +62,7 @@ def fit(
     Args:
         module: What is trained.
         train: A data loader.
-        out: Folder of checkpoints and logs (``metrics.csv``).
+        out: Folder of checkpoints and the log (``metrics.csv``, which a resumed run continues).
         budget: Steps, minutes, precision.
         validation: A data loader, run every ``save_every`` steps.
         average: Decay of the exponential moving average of the weights, or None; the module ends with the average.
@@ -92,7 +93,7 @@ def fit(
         max_steps=budget.steps,
         max_time=timedelta(minutes=budget.minutes) if budget.minutes else None,
         gradient_clip_val=clip,
-        logger=CSVLogger(folder, name="", version=""),
+        logger=ResumedLog(folder),
         log_every_n_steps=25,
         val_check_interval=budget.save_every if validation is not None else None,
         check_val_every_n_epoch=None if validation is not None else 1,

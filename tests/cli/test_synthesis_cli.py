@@ -43,3 +43,8 @@ def test_an_unknown_training_is_refused(tmp_path):
     done = synthesis("train", "nothing", "--corpus", tmp_path, "-o", tmp_path / "run")
     assert done.returncode == 2
     assert "renderer | opt" in done.stderr
+
+
+def test_the_command_line_does_not_load_what_help_does_not_need():
+    script = "import sys, synthesis.cli; sys.exit('torch' in sys.modules or 'scipy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], timeout=60, check=False).returncode == 0
