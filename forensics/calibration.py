@@ -1,0 +1,163 @@
+"""From a score to an answer with a known rate of error, by comparison with scores of known examples.
+
+    score s -> p_against = (1 + #{examples against with score >= s}) / (n + 1)      conformal p-values: exact at any n,
+               p_for     = (1 + #{examples for     with score <= s}) / (m + 1)      whatever the scores look like
+
+``s`` speaks for the direction when ``p_against <= alpha``: of the cases in which the direction is wrong, at most a
+share alpha gets such an answer. It speaks against when ``p_for <= alpha``. Neither: both classes score like this.
+Both, or far beyond every known example: the score is outside the calibrated range.
+
+Reference: Vovk, Gammerman, Shafer, "Algorithmic Learning in a Random World" (2005), class-conditional conformal
+prediction; the probability is Platt's (1999), with both classes equally likely beforehand.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.linear_model import LogisticRegression
+
+from forensics.verdict import OPPOSITE, Decision, Reason, Threshold
+from shared.errors import InputError
+
+ERROR_RATE = 0.05
+"""Share of wrong answers that is allowed in either class. Ours: the papers report rates and give no verdicts."""
+
+MARGIN = 0.25
+"""How far beyond the known examples a score may lie, in shares of their range. Ours."""
+
+
+def needed(error_rate: float) -> int:
+    """Return how many known examples of a class an answer with this error rate needs.
+
+    Raises:
+        InputError: If the rate is not in (0, 0.5).
+
+    Example:
+        >>> needed(0.05), needed(0.01)
+        (19, 99)
+    """
+    if not 0 < error_rate < 0.5:
+        raise InputError("the error rate lies between 0 and 0.5", found=error_rate)
+    return math.ceil(1 / error_rate - 1 - 1e-9)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Known examples' scores and what follows from them.
+
+    Attributes:
+        direction: What larger scores speak for.
+        positives: ``(M,)`` increasing scores of examples for which the direction is right.
+        negatives: ``(N,)`` increasing scores of examples for which it is wrong.
+        error_rate: Allowed share of wrong answers in either class.
+        slope: Of the log odds, per unit of score.
+        intercept: Log odds at score 0.
+    """
+
+    direction: Decision
+    positives: NDArray[np.float64]
+    negatives: NDArray[np.float64]
+    error_rate: float
+    slope: float
+    intercept: float
+
+    def probability(self, score: float) -> float:
+        """Return the probability of the direction if both answers were equally likely beforehand."""
+        return float(1 / (1 + np.exp(-np.clip(self.slope * score + self.intercept, -500, 500))))
+
+    def p_against(self, score: float) -> float:
+        """Return how often an example for which the direction is wrong scores at least so high, in (0, 1]."""
+        above = len(self.negatives) - np.searchsorted(self.negatives, score, side="left")
+        return float((1 + above) / (1 + len(self.negatives)))
+
+    def p_for(self, score: float) -> float:
+        """Return how often an example for which the direction is right scores at most so high, in (0, 1]."""
+        below = np.searchsorted(self.positives, score, side="right")
+        return float((1 + below) / (1 + len(self.positives)))
+
+    def judge(self, score: float) -> Decision | Reason:
+        """Return the answer, or the reason why there is none.
+
+        Args:
+            score: Oriented, finite.
+        """
+        known = np.concatenate([self.positives, self.negatives])
+        margin = MARGIN * (known.max() - known.min())
+        if not known.min() - margin <= score <= known.max() + margin:
+            return Reason.OUT_OF_RANGE
+        speaks_for = self.p_against(score) <= self.error_rate
+        speaks_against = self.p_for(score) <= self.error_rate
+        if speaks_for and speaks_against:
+            return Reason.OUT_OF_RANGE
+        if speaks_for:
+            return self.direction
+        return OPPOSITE[self.direction] if speaks_against else Reason.OVERLAP
+
+    def thresholds(self) -> dict[Decision, Threshold]:
+        """Return the scores from which on either answer is given, and their origin in words."""
+        other, rate = OPPOSITE[self.direction], self.error_rate
+        # p <= alpha means: at most floor(alpha (n + 1)) - 1 known examples lie as far out
+        high = self.negatives[::-1][int(rate * (len(self.negatives) + 1) + 1e-9) - 1]
+        low = self.positives[int(rate * (len(self.positives) + 1) + 1e-9) - 1]
+        told = "at most {:.1%} of examples that are {} score beyond it; from {} known ones"
+        return {
+            self.direction: Threshold(float(high), told.format(rate, other, len(self.negatives))),
+            other: Threshold(float(low), told.format(rate, self.direction, len(self.positives))),
+        }
+
+
+def calibrate(
+    positives: ArrayLike,
+    negatives: ArrayLike,
+    direction: Decision,
+    *,
+    error_rate: float = ERROR_RATE,
+) -> Calibration:
+    """Learn from known examples what a score means.
+
+    Args:
+        positives: ``(M,)`` oriented scores of examples for which the direction is right.
+        negatives: ``(N,)`` oriented scores of examples for which it is wrong.
+        direction: What larger scores speak for.
+        error_rate: Allowed share of wrong answers in either class.
+
+    Raises:
+        InputError: If a class has too few examples for the error rate, or a score is not finite.
+
+    Example:
+        >>> known = calibrate(np.arange(10, 30), np.arange(20), Decision.MEMBER)
+        >>> [str(known.judge(score)) for score in (25, 15, 3, 90)]
+        ['member', 'both classes score like this', 'non-member', 'outside the calibrated range']
+    """
+    classes = {direction: positives, OPPOSITE[direction]: negatives}
+    scores = [
+        _checked(name, np.sort(np.asarray(values, np.float64)), needed(error_rate), error_rate)
+        for name, values in classes.items()
+    ]
+    pooled = np.concatenate(scores)
+    centre, spread = float(pooled.mean()), float(pooled.std()) or 1.0
+    fitted = LogisticRegression(class_weight="balanced").fit(
+        (pooled[:, None] - centre) / spread, np.repeat([1, 0], [len(row) for row in scores])
+    )
+    slope = float(fitted.coef_[0, 0]) / spread
+    intercept = float(fitted.intercept_[0]) - slope * centre
+    return Calibration(direction, scores[0], scores[1], error_rate, slope, intercept)
+
+
+def _checked(
+    name: Decision, scores: NDArray[np.float64], least: int, error_rate: float
+) -> NDArray[np.float64]:
+    if scores.ndim != 1 or len(scores) < least:
+        raise InputError(
+            f"too few known examples that are {name}",
+            found=len(scores),
+            expected=f"{least} or more for an error rate of {error_rate:g}",
+            fix="give more, or allow a larger error rate",
+        )
+    if not np.isfinite(scores).all():
+        raise InputError(f"a score of a known {name} is not finite")
+    return scores

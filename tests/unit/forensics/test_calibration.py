@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from forensics.calibration import calibrate, needed
+from forensics.verdict import Decision, Reason
+from shared.errors import InputError
+
+MEMBER, NONMEMBER = Decision.MEMBER, Decision.NONMEMBER
+
+
+def drawn(seed: int, gap: float, count: int = 40, error_rate: float = 0.1):
+    generator = np.random.default_rng(seed)
+    known = generator.standard_normal(count) + gap, generator.standard_normal(count)
+    return calibrate(*known, MEMBER, error_rate=error_rate), generator
+
+
+@pytest.mark.parametrize("gap", [0.0, 1.0, 3.0])
+def test_wrong_answers_stay_below_the_error_rate(gap):
+    wrong = []
+    for seed in range(60):
+        known, generator = drawn(seed, gap)
+        outsiders = generator.standard_normal(40)
+        wrong.append(np.mean([known.judge(score) == MEMBER for score in outsiders]))
+        insiders = generator.standard_normal(40) + gap
+        wrong.append(np.mean([known.judge(score) == NONMEMBER for score in insiders]))
+    assert np.mean(wrong) <= 0.1 + 0.01
+
+
+def test_far_classes_get_answers_and_equal_ones_none():
+    far, _ = drawn(1, 6.0)
+    assert far.judge(6.0) == MEMBER and far.judge(0.0) == NONMEMBER
+    assert far.judge(3.0) is Reason.OUT_OF_RANGE  # between both: like neither
+    assert far.judge(100.0) is far.judge(-100.0) is Reason.OUT_OF_RANGE
+    near, _ = drawn(2, 0.0)
+    assert near.judge(0.0) is Reason.OVERLAP
+
+
+def test_the_thresholds_are_where_the_answers_begin():
+    known, _ = drawn(3, 1.0)
+    cut = known.thresholds()
+    for step in (1e-9, -1e-9):
+        assert (known.judge(cut[MEMBER].value + step) == MEMBER) == (step > 0)
+        assert (known.judge(cut[NONMEMBER].value + step) == NONMEMBER) == (step < 0)
+    assert "10.0%" in cut[MEMBER].origin and "non-member" in cut[MEMBER].origin
+
+
+def test_probabilities_are_calibrated_whatever_the_unit():
+    known, generator = drawn(4, 1.5, count=800)
+    truth = generator.integers(0, 2, 4000)
+    scores = generator.standard_normal(4000) + 1.5 * truth
+    told = np.array([known.probability(score) for score in scores])
+    for low in (0.1, 0.3, 0.5, 0.7):
+        some = (told >= low) & (told < low + 0.2)
+        assert truth[some].mean() == pytest.approx(told[some].mean(), abs=0.06)
+    scaled = calibrate(known.positives * 1e-4 + 7, known.negatives * 1e-4 + 7, MEMBER)
+    assert scaled.probability(7.0001) == pytest.approx(known.probability(1.0), abs=1e-6)
+
+
+def test_unequal_classes_do_not_tilt_the_probability():
+    generator = np.random.default_rng(5)
+    known = calibrate(generator.standard_normal(2000) + 1, generator.standard_normal(100), MEMBER)
+    assert known.probability(0.5) == pytest.approx(0.5, abs=0.06)
+
+
+def test_scores_that_are_all_equal_say_nothing():
+    known = calibrate(np.ones(30), np.ones(30), MEMBER)
+    assert known.judge(1.0) is Reason.OVERLAP and known.probability(1.0) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("count", [0, 18])
+def test_too_few_examples_are_refused(count):
+    assert needed(0.05) == 19
+    for known in ((np.arange(count), np.arange(30)), (np.arange(30), np.arange(count))):
+        with pytest.raises(InputError, match="too few"):
+            calibrate(*known, MEMBER)
+
+
+def test_just_enough_examples_can_give_both_answers():
+    known = calibrate(np.arange(19) + 30.0, np.arange(19), MEMBER)
+    assert known.judge(40) == MEMBER and known.judge(5) == NONMEMBER
+
+
+@pytest.mark.parametrize("rate", [0, 0.5, 2])
+def test_an_error_rate_that_means_nothing_is_refused(rate):
+    with pytest.raises(InputError, match="error rate"):
+        needed(rate)
