@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -101,11 +101,12 @@ def _styles_of(shop: Workshop, person: str, identity: NDArray[np.float32]) -> _S
 
 @dataclass(frozen=True)
 class _Performance:
-    """What happens in a clip: movement (T), samples and visemes where there is speech."""
+    """What happens in a clip: movement (T), samples, visemes and facts where there is speech."""
 
     movement: Movement
     samples: NDArray[np.float32] | None = None
     visemes: NDArray[np.int8] | None = None
+    facts: Mapping[str, object] = field(default_factory=dict)
 
 
 def _perform(shop: Workshop, plan: ClipPlan, styles: _Styles, longest: int) -> _Performance:
@@ -123,7 +124,19 @@ def _perform(shop: Workshop, plan: ClipPlan, styles: _Styles, longest: int) -> _
     face = add_eyes(mouth, rng, FPS, utterance.phones, liveliness=float(rng.uniform(0.1, 0.8)))
     moved = speaking(rng, styles.head, utterance.phones, samples, frames, FPS)
     labels = visemes_of(utterance.phones, frames, FPS)
-    return _Performance(Movement(moved.rotation, moved.translation, face), samples, labels)
+    movement = Movement(moved.rotation, moved.translation, face)
+    facts = _said(utterance, styles.lips, float(frames / FPS))
+    return _Performance(movement, samples, labels, facts)
+
+
+def _said(utterance: Utterance, style: LipStyle, end: float) -> dict[str, object]:
+    """Return what is known of speech beside its frames: its phones, and how the person speaks."""
+    phones = [
+        [phone.name, round(phone.start, 3), round(min(phone.end, end), 3)]
+        for phone in utterance.phones
+        if phone.start < end
+    ]
+    return {"phones": phones, "lips": {k: round(v, 4) for k, v in asdict(style).items()}}
 
 
 def make_voice_clip(shop: Workshop, plan: ClipPlan) -> Clip:
@@ -149,7 +162,7 @@ def make_voice_clip(shop: Workshop, plan: ClipPlan) -> Clip:
     )
     sound = _write_sound(shop, plan, performance)
     truth.save(shop.root / f"clips/{plan.id}.npz")
-    return _row(shop, plan, len(motion), sound=sound)
+    return _row(shop, plan, len(motion), sound=sound, facts=performance.facts)
 
 
 def _make_sound_only(shop: Workshop, plan: ClipPlan, speech: SpeechPlan) -> Clip:
@@ -212,7 +225,8 @@ def _film(shop: Workshop, plan: ClipPlan, styles: _Styles, stage: Stage, caption
     )
     sound = _write_sound(shop, plan, performance)
     truth.save(shop.root / f"clips/{plan.id}.npz")
-    return _row(shop, plan, len(motion), sound=sound, filmed=True, caption=caption)
+    facts = {"caption": caption, **performance.facts}
+    return _row(shop, plan, len(motion), sound=sound, filmed=True, facts=facts)
 
 
 def _camera_row(camera: Camera) -> NDArray[np.float32]:
@@ -248,12 +262,10 @@ def _row(
     *,
     sound: str,
     filmed: bool = False,
-    caption: str = "",
+    facts: Mapping[str, object] | None = None,
 ) -> Clip:
-    """Return the manifest's row of a finished clip."""
-    extra: dict[str, object] = {}
-    if caption:
-        extra["caption"] = caption
+    """Return the manifest's row of a finished clip; ``facts`` go into its ``extra``."""
+    extra: dict[str, object] = dict(facts or {})
     if plan.speech is not None:
         extra["sentence"] = "+".join(sentence.id for sentence in plan.speech.sentences)
         extra["voice_base"] = plan.speech.voice.base

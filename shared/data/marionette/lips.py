@@ -7,7 +7,8 @@ Data flow::
     dominance of a gesture at t:  D = strength * exp(-rate * distance from its plateau)
     unit at t:                    F = sum D * target / sum D          (after Cohen and Massaro)
                                   │
-    loudness and the person's style scale the opening; a 25 ms kernel limits the speed
+    loudness and the person's style (a function of the face) scale and bend it; a kernel of 20 ms
+    limits the speed
                                   │
     closure wins: at p, b, m and in pauses the lips meet whatever the neighbours want
 
@@ -25,12 +26,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from shared.data.marionette.phones import BILABIALS, SILENCE, VOWELS, Phone
+from shared.face.head_model import HeadModel
 from shared.motion import FACE_UNITS, UNIT
 
 Array = NDArray[np.float64]
@@ -124,42 +127,91 @@ class LipStyle:
     """How a person articulates.
 
     Attributes:
-        amplitude: Size of all lip movements, 0.75 to 1.25.
+        amplitude: Size of all lip movements, 0.7 to 1.3.
         jaw_share: How much of the opening the jaw does, 0.85 to 1.15; the lips do the rest.
-        rounding: Size of funnel and pucker, 0.75 to 1.25.
+        rounding: Size of funnel and pucker, 0.7 to 1.3.
         spreading: Size of stretch and smile, 0.6 to 1.4.
-        lopsided: Difference between the person's left and right, -0.2 to 0.2.
+        corners: Habit while speaking: corners up (to 0.25) or down (to -0.25).
+        lift: Habit while speaking: the upper lip drawn up, 0 to 0.25.
+        forward: Habit while speaking: lips pushed forward, 0 to 0.2.
+        lopsided: Difference between the person's left and right, -0.12 to 0.12.
     """
 
     amplitude: float = 1.0
     jaw_share: float = 1.0
     rounding: float = 1.0
     spreading: float = 1.0
+    corners: float = 0.0
+    lift: float = 0.0
+    forward: float = 0.0
     lopsided: float = 0.0
 
 
+# What a photo at rest shows of a mouth, as (landmark, axis, weight) of the 68: each is a length
+# along an axis, and so linear in the identity.
+_MOUTH_AT_REST = {
+    "width": ((54, 0, 1), (48, 0, -1)),
+    "fullness": ((51, 1, 1), (62, 1, -1), (66, 1, 1), (57, 1, -1)),
+    "chin": ((57, 1, 1), (8, 1, -1)),
+    "corners": ((48, 1, 1), (54, 1, 1), (62, 1, -1), (66, 1, -1)),
+    "philtrum": ((33, 1, 1), (51, 1, -1)),
+    "forward": ((51, 2, 1), (57, 2, 1), (33, 2, -1), (8, 2, -1)),
+}
+
+
+@cache
+def _mouth_directions() -> dict[str, Array]:
+    """Return name -> ``(I,)`` of length one: the change of a measure with the identity."""
+    basis = HeadModel.load().landmark_bases("68").identity
+    directions = {}
+    for name, parts in _MOUTH_AT_REST.items():
+        total = sum(weight * basis[:, point, axis] for point, axis, weight in parts)
+        directions[name] = np.asarray(total / np.linalg.norm(total), np.float64)
+    return directions
+
+
+def mouth_at_rest(identity: NDArray[np.floating]) -> dict[str, float]:
+    """Return how a person's mouth is built, in standard deviations of people, about N(0, 1).
+
+    Args:
+        identity: ``(I,)`` coefficients of the head model.
+
+    Returns:
+        ``width``, ``fullness`` of the lips, height of the ``chin`` under them, height of the
+        ``corners`` over the gap, length of the ``philtrum``, and how far ``forward`` the lips lie.
+
+    Example:
+        >>> mouth_at_rest(np.zeros(64))["width"]
+        0.0
+    """
+    return {name: float(np.dot(identity, way)) for name, way in _mouth_directions().items()}
+
+
 def style_of(identity: NDArray[np.floating], rng: np.random.Generator) -> LipStyle:
-    """Return a person's style: half by the face, so that a photo tells something, half by chance.
+    """Return a person's style: a function of the mouth's build, so that a photo tells it.
+
+    A long chin opens further, full lips round more and leave less to the jaw, a wide mouth spreads,
+    raised corners smile, a short philtrum shows the teeth, lips that lie forward are pushed
+    forward. Only the difference between left and right is chance. These links are made up: they
+    give "how does this face say it" an answer that can be checked, not one about real people.
 
     Args:
         identity: ``(I,)`` coefficients of the head model, about N(0, 1).
         rng: Draws the part that no photo tells.
 
     Example:
-        >>> 0.75 <= style_of(np.ones(8), np.random.default_rng(0)).amplitude <= 1.25
-        True
+        >>> style_of(np.zeros(64), np.random.default_rng(0)).amplitude
+        1.0
     """
-    # Few leading coefficients, so that the link can be learnt from a few hundred people.
-    face = np.zeros(4)
-    face[: min(4, len(identity))] = identity[:4]
-    face = np.tanh(0.8 * face)
-    chance = np.tanh(0.8 * rng.standard_normal(4))
-    mixed = (face + chance) / 2
+    built = {name: float(np.tanh(0.9 * value)) for name, value in mouth_at_rest(identity).items()}
     return LipStyle(
-        amplitude=1.0 + 0.25 * float(mixed[0]),
-        jaw_share=1.0 + 0.15 * float(mixed[1]),
-        rounding=1.0 + 0.25 * float(mixed[2]),
-        spreading=1.0 + 0.40 * float(mixed[3]),
+        amplitude=1.0 + 0.30 * built["chin"],
+        jaw_share=1.0 - 0.15 * built["fullness"],
+        rounding=1.0 + 0.30 * built["fullness"],
+        spreading=1.0 + 0.40 * built["width"],
+        corners=0.25 * built["corners"],
+        lift=0.25 * max(0.0, -built["philtrum"]),
+        forward=0.20 * max(0.0, built["forward"]),
         lopsided=0.12 * float(np.tanh(rng.standard_normal())),
     )
 
@@ -326,6 +378,8 @@ def _to_units(
 ) -> NDArray[np.float32]:
     """Scale the columns by style, let closure win, and spread them over the 52 units."""
     part = dict(zip(_COLUMNS, columns.T, strict=True))
+    # Habits belong to speech: they fade with the lips' way into a pause.
+    awake = np.where(pause, 1 - shut, 1.0)
     open_by = style.amplitude * (1 - shut)
     # At a closure the jaw keeps a part of its way, as ours does in "mama"; the lips close over it.
     jaw = (
@@ -337,15 +391,20 @@ def _to_units(
     expression[:, UNIT["mouthClose"]] = jaw * shut
     expression[:, UNIT["mouthFunnel"]] = part["funnel"] * style.rounding * open_by
     pucker = part["pucker"] * style.rounding * style.amplitude
-    expression[:, UNIT["mouthPucker"]] = pucker * np.where(pause, 1 - shut, 1 - 0.3 * shut)
+    expression[:, UNIT["mouthPucker"]] = (
+        pucker * np.where(pause, 1 - shut, 1 - 0.3 * shut) + style.forward * awake
+    )
     expression[:, UNIT["mouthRollLower"]] = part["roll"] * (1 - shut)
     expression[:, UNIT["tongueOut"]] = part["tongue"] * (1 - shut)
     press = np.where(pause, 0.0, 0.22) * shut
     spread = style.spreading * style.amplitude * (1 - 0.5 * shut)
     for side, gain in (("Left", 1 + style.lopsided), ("Right", 1 - style.lopsided)):
         expression[:, UNIT[f"mouthStretch{side}"]] = part["stretch"] * spread * gain
-        expression[:, UNIT[f"mouthSmile{side}"]] = part["smile"] * spread * gain
-        expression[:, UNIT[f"mouthUpperUp{side}"]] = part["upper"] * lips * gain
+        smile = part["smile"] * spread * gain
+        expression[:, UNIT[f"mouthSmile{side}"]] = smile + max(0.0, style.corners) * awake
+        expression[:, UNIT[f"mouthFrown{side}"]] = max(0.0, -style.corners) * awake
+        upper = part["upper"] * lips * gain
+        expression[:, UNIT[f"mouthUpperUp{side}"]] = upper + style.lift * (1 - shut)
         expression[:, UNIT[f"mouthLowerDown{side}"]] = part["lower"] * lips * gain
         expression[:, UNIT[f"mouthPress{side}"]] = press
     return np.clip(expression, 0, 1).astype(np.float32)

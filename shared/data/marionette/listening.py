@@ -2,7 +2,8 @@
 
 Data flow::
 
-    speaker's audio ── cues: ends of low-pitch regions, pauses, stresses
+    speaker's audio ── cues: ends of low-pitch regions, pauses, the loudest stresses; seldom, so
+                          │  that each can be told from the next
                           │  with a chance that depends on the attitude, after a lag
                        reactions: nods, shakes, tilts, smiles, frowns
                           │  times the person's own amplitude
@@ -35,12 +36,16 @@ ATTITUDES: tuple[str, ...] = ("positive", "neutral", "negative")
 
 LAG = (0.25, 0.6)
 """Shortest and longest time from a cue to the reaction, s."""
+_LAG_MEAN, _LAG_DEVIATION = 0.40, 0.08
 _LOW_PITCH = 26
 """A pitch below this percentile of the speaker's is low."""
 _LOW_COLUMNS = 11
 _PAUSE_DB, _PAUSE_COLUMNS = 25.0, 15
-_APART = 0.35
-"""Cues nearer than this to the one before are one cue, s."""
+_STRESS_DB = 3.0
+"""A syllable that is not this close to the speaker's level is no cue, dB."""
+_APART = 2.2
+"""No two cues are nearer than this, s: a listener does not answer every phrase, and a reaction that
+overlaps the next cue could not be told from one to it."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ def cues_of(samples: NDArray[np.float32]) -> list[Cue]:
     smooth = np.convolve(np.pad(level, 5, mode="edge"), np.full(11, 1 / 11), mode="valid")
     inner = np.arange(1, len(smooth) - 1)
     peak = (smooth[inner] > smooth[inner - 1]) & (smooth[inner] >= smooth[inner + 1])
-    cues += [Cue(at / 100, "stress") for at in inner[peak] if smooth[at] > loud - 6]
+    cues += [Cue(at / 100, "stress") for at in inner[peak] if smooth[at] > loud - _STRESS_DB]
     return _thinned(cues)
 
 
@@ -102,19 +107,16 @@ def _runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 
 def _thinned(cues: list[Cue]) -> list[Cue]:
-    """Keep one cue where several crowd: the first of the stronger kinds."""
+    """Keep cues that lie apart: phrase ends before stresses, earlier ones before later ones."""
     kept: list[Cue] = []
-    for cue in sorted(cues, key=lambda c: (c.time, c.kind)):
-        if kept and cue.time - kept[-1].time < _APART:
-            if kept[-1].kind == "stress" and cue.kind != "stress":
-                kept[-1] = cue
-            continue
-        kept.append(cue)
-    return kept
+    for cue in sorted(cues, key=lambda c: (c.kind == "stress", c.time)):
+        if all(abs(cue.time - other.time) >= _APART for other in kept):
+            kept.append(cue)
+    return sorted(kept, key=lambda c: c.time)
 
 
-_CHANCE = {"positive": 0.8, "neutral": 0.4, "negative": 0.5}
-_STRESS_CHANCE = 0.7
+_CHANCE = {"positive": 0.95, "neutral": 0.8, "negative": 0.85}
+_STRESS_CHANCE = 0.9
 """A stress alone moves a listener this much less often than a low pitch or a pause."""
 
 
@@ -132,7 +134,7 @@ def reactions_to(
     busy, face_busy = -1.0, -1.0
     for cue in cues:
         chance = _CHANCE[attitude] * (_STRESS_CHANCE if cue.kind == "stress" else 1.0)
-        start = cue.time + float(rng.uniform(*LAG))
+        start = cue.time + float(np.clip(rng.normal(_LAG_MEAN, _LAG_DEVIATION), *LAG))
         if start < busy or rng.random() > chance:
             continue
         kind = _movement_kind(attitude, rng)
@@ -175,8 +177,12 @@ def _curve(kind: str, since: Array) -> Array:
     return np.asarray((0.5 * (1 - np.cos(np.pi * up))) * (0.5 * (1 + np.cos(np.pi * down))))
 
 
+_DRIFT = (1.2, 1.85, 0.85)
+"""Standard deviations of the slow wandering (pitch, yaw, roll), degrees: too slow for a nod."""
 _SHIFT_EVERY = 2.5
 """Mean time to the next shift of posture, s."""
+_SHIFT_TAKES = (1.2, 2.0)
+"""How long a shift takes, s: longer than any reaction, so that it is not taken for one."""
 _SMILE = {"mouthSmile": 1.0, "cheekSquint": 0.5, "eyeSquint": 0.25, "mouthDimple": 0.2}
 _FROWN = {"browDown": 1.0, "mouthFrown": 0.55, "mouthPress": 0.3, "noseSneer": 0.2}
 _MOOD = {"positive": ("mouthSmile", 0.14), "neutral": ("", 0.0), "negative": ("browDown", 0.22)}
@@ -204,11 +210,13 @@ def listening(
         InputError: If the attitude is unknown.
     """
     times = np.asarray(np.arange(frames) / float(fps), np.float64)
-    degrees = np.stack([drift(rng, times, 0.2, 0.8) for _ in range(3)], axis=1)
-    degrees = degrees * np.array([0.45, 0.75, 0.35]) + np.array(style.rest)
+    degrees = np.stack([drift(rng, times, 0.3, 1.0) for _ in range(3)], axis=1)
+    degrees = degrees * np.array(_DRIFT) + np.array(style.rest)
     degrees += _posture_shifts(rng, times)
     face = np.zeros((frames, len(FACE_UNITS)))
-    for reaction in reactions_to(cues, attitude, style, rng):
+    # Who listens did so before the clip began: a reaction may be under way at its start.
+    before = Cue(-float(rng.uniform(0, _APART)), "pause")
+    for reaction in reactions_to([before, *cues], attitude, style, rng):
         curve = reaction.size * _curve(reaction.kind, times - reaction.start)
         sign = 1.0 if rng.random() < 0.5 else -1.0
         if reaction.kind in ("smile", "frown"):
@@ -232,7 +240,9 @@ def _posture_shifts(rng: np.random.Generator, times: Array) -> Array:
     shifts = np.zeros((len(times), 3))
     at = float(rng.exponential(_SHIFT_EVERY))
     while len(times) and at < times[-1]:
-        course = 0.5 * (1 - np.cos(np.pi * np.clip((times - at) / rng.uniform(0.6, 1.1), 0, 1)))
+        course = 0.5 * (
+            1 - np.cos(np.pi * np.clip((times - at) / rng.uniform(*_SHIFT_TAKES), 0, 1))
+        )
         shifts += course[:, None] * rng.normal(0, [1.5, 2.5, 1.5])
         at += 1.0 + float(rng.exponential(_SHIFT_EVERY))
     return shifts

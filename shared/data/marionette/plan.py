@@ -21,7 +21,7 @@ from shared.data.marionette.voices import Voice, voices_of
 SHARES = (0.70, 0.15, 0.15)
 """Shares of the identities in train, val and test."""
 
-_HEADS = 400
+_HEADS = 1600
 """Identities of audio-only clips; they have a shape and a style, but no look."""
 _TURN_SENTENCES = 3
 

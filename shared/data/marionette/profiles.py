@@ -90,7 +90,7 @@ PROFILES: dict[str, Profile] = {
             "voice",
             people=0,
             voice_sentences=1000,
-            slow_voice_sentences=12,
+            slow_voice_sentences=18,
             turns=240,
             recordings=24,
         ),

@@ -82,7 +82,8 @@ _SIZES = {"": 1.0, "-small": 0.88, "-large": 1.13}
 _ESPEAK = {
     "m1": "en-us+m1", "m3": "en-us+m3", "m4": "en-us+m4", "m8": "en-us+m8", "f1": "en+f1",
     "f2": "en-us+f2", "f4": "en-us+f4", "klatt": "en-us+klatt2", "annie": "en-us+Annie",
-    "andy": "en-us+Andy", "steph": "en+steph", "scot": "gmw/en-GB-scotland+m5",
+    "andy": "en-us+Andy", "steph": "en+steph", "scot": "gmw/en-GB-scotland+m5", "m2": "en+m2",
+    "f3": "en-us+f3", "f5": "en+f5", "whisper": "en-us+whisper", "whisperf": "en+whisperf",
 }  # fmt: skip
 _VAL = {"flite-kal16", "espeak-f4", "espeak-m8", "kokoro-af_nova", "kokoro-bm_fable"}
 _TEST = {"espeak-steph", "espeak-andy", "kokoro-bf_isabella", "kokoro-am_onyx"}
@@ -110,7 +111,7 @@ def _all_voices() -> tuple[Voice, ...]:
 
 
 VOICES: tuple[Voice, ...] = _all_voices()
-"""All voices: 28 speakers and 8 changed ones."""
+"""All voices: 33 speakers and 8 changed ones."""
 
 
 def voices_of(split: str, *, with_kokoro: bool) -> tuple[Voice, ...]:
@@ -118,7 +119,7 @@ def voices_of(split: str, *, with_kokoro: bool) -> tuple[Voice, ...]:
 
     Example:
         >>> len({voice.base for voice in voices_of("train", with_kokoro=True)})
-        19
+        24
     """
     return tuple(
         voice

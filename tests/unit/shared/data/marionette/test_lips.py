@@ -1,11 +1,20 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from benchmarks.corpus import CLOSED_MILLIMETRES, lip_opening
-from shared.data.marionette.lips import VISEMES, LipStyle, mouth_curves, style_of, visemes_of
-from shared.data.marionette.phones import ARPABET, SILENCE, VOWELS, Phone
+from shared.data.marionette.lips import (
+    VISEMES,
+    LipStyle,
+    mouth_at_rest,
+    mouth_curves,
+    style_of,
+    visemes_of,
+)
+from shared.data.marionette.phones import ARPABET, SILENCE, VOWELS, Phone, tile
 from shared.face.head_model import HeadModel
 from shared.motion import FACE_UNITS, UNIT
 
@@ -109,17 +118,45 @@ def test_style_scales_all_and_keeps_sides_apart():
     assert (left[2:] > right[2:]).all()
 
 
-def test_half_of_the_style_can_be_seen_in_the_face():
+def test_the_face_decides_how_it_speaks():
     rng = np.random.default_rng(0)
-    faces = rng.standard_normal((400, 8))
+    faces = rng.standard_normal((200, HeadModel.load().identities))
     sizes = np.array([style_of(face, rng).amplitude for face in faces])
-    assert sizes.min() >= 0.75 and sizes.max() <= 1.25
-    assert 0.5 < np.corrcoef(sizes, faces[:, 0])[0, 1] < 0.9
+    chins = np.array([mouth_at_rest(face)["chin"] for face in faces])
+    assert 0.7 <= sizes.min() < 0.75 and 1.25 < sizes.max() <= 1.3
+    assert (np.diff(sizes[np.argsort(chins)]) >= 0).all()
+    first, second = (style_of(faces[0], np.random.default_rng(seed)) for seed in (1, 2))
+    assert replace(first, lopsided=0.0) == replace(second, lopsided=0.0)
+
+
+def test_a_mouth_is_measured_on_the_person_at_rest():
+    model, rng = HeadModel.load(), np.random.default_rng(0)
+    faces = rng.standard_normal((20, model.identities))
+    points = model.points("68", faces, np.zeros((20, len(FACE_UNITS))))
+    widths = points[:, 54, 0] - points[:, 48, 0]
+    told = [mouth_at_rest(face)["width"] for face in faces]
+    assert np.corrcoef(widths, told)[0, 1] > 0.999
+
+
+def test_habits_show_in_speech_and_rest_in_pauses():
+    phones = tile([Phone("AA", 0.5, 0.9, 1.0)], 2.0)
+    plain, own = (
+        curves(phones, style)
+        for style in (LipStyle(), LipStyle(corners=-0.2, lift=0.2, forward=0.1))
+    )
+    added = own - plain
+    for name in ("mouthFrownLeft", "mouthUpperUpRight", "mouthPucker"):
+        assert added[17, UNIT[name]] > 0.09
+        assert np.abs(added[[0, 40], UNIT[name]]).max() < 1e-6
+    closed = curves(said("M", "AA", "M", length=0.2), LipStyle(lift=0.25))
+    assert closed[1:4, UNIT["mouthUpperUpLeft"]].min() < 1e-6
 
 
 def test_units_stay_in_range_for_every_phone():
     names = sorted(ARPABET - {SILENCE})
-    expression = curves(said(*names, length=0.08), LipStyle(1.25, 1.15, 1.25, 1.4, 0.2))
+    expression = curves(
+        said(*names, length=0.08), LipStyle(1.3, 1.15, 1.3, 1.4, 0.25, 0.25, 0.2, 0.12)
+    )
     assert expression.shape[1] == len(FACE_UNITS) and expression.dtype == np.float32
     assert expression.min() >= 0 and expression.max() <= 1
 
