@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from forensics.membership.roc import LOW_RATES, auc, checked, tpr_at_fpr
-from forensics.membership.threshold import best_threshold, decide, split_parts
+from forensics.membership.roc import LOW_RATES, Scores, auc, checked, tpr_at_fpr
+from forensics.membership.threshold import best_threshold, decide, split_classes
 from shared.errors import InputError
 from shared.statistics import Interval, bootstrap, percentile_interval
 
@@ -22,26 +22,28 @@ ClassScores = tuple[ArrayLike, ArrayLike]
 
 @dataclass(frozen=True)
 class Performance:
-    """An attack's figures, each with its 95 % bootstrap interval over pictures, all on the held-out part.
+    """An attack's figures, each with its 95 % bootstrap interval over pictures.
+
+    What needs no threshold is measured on all pictures, the rest on the held-out part.
 
     Attributes:
-        auc: Area under the curve.
-        asr: Attack success rate at ``threshold``.
-        precision: At ``threshold``; None when nobody is called a member.
-        recall: At ``threshold``.
-        tpr_at_1_percent: True positive rate at the largest false positive rate not above 1 %.
-        tpr_at_01_percent: The same for 0.1 %.
+        auc: Area under the curve, all pictures.
+        tpr_at_1_percent: True positive rate at the largest false positive rate not above 1 %, all pictures.
+        tpr_at_01_percent: The same for 0.1 %; with fewer than 1,000 non-members the rate without false positives.
+        asr: Attack success rate at ``threshold``, held-out part.
+        precision: At ``threshold``, held-out part; None when nobody is called a member.
+        recall: At ``threshold``, held-out part.
         threshold: Of the largest success rate on the calibration part.
-        members: Held-out members.
-        nonmembers: Held-out non-members; below 1,000 the rate at 0.1 % is the rate without false positives.
+        members: Known members.
+        nonmembers: Known non-members.
     """
 
     auc: Interval
+    tpr_at_1_percent: Interval
+    tpr_at_01_percent: Interval
     asr: Interval
     precision: Interval | None
     recall: Interval
-    tpr_at_1_percent: Interval
-    tpr_at_01_percent: Interval
     threshold: float
     members: int
     nonmembers: int
@@ -71,7 +73,7 @@ class Comparison:
 def performance(
     members: ArrayLike, nonmembers: ArrayLike, *, seed: int = 0, resamples: int = RESAMPLES
 ) -> Performance:
-    """Fix the threshold on half of the pictures and report on the other half.
+    """Measure an attack: the threshold is fixed on half of the pictures and judged on the other half.
 
     Args:
         members: ``(M,)`` scores, larger = member.
@@ -83,51 +85,41 @@ def performance(
         InputError: If a class has fewer than two scores or a score is not finite.
     """
     inside, outside = checked(members, nonmembers)
-    parts = split_parts(len(inside), seed), split_parts(len(outside), seed + 1)
-    threshold = best_threshold(inside[parts[0].calibration], outside[parts[1].calibration])
-    return held_out_performance(
-        inside[parts[0].held_out], outside[parts[1].held_out], threshold, seed=seed, resamples=resamples
+    first, second = split_classes(len(inside), len(outside), seed)
+    threshold = best_threshold(inside[first.calibration], outside[second.calibration])
+
+    def at_all_thresholds(*drawn: Scores) -> list[float]:
+        return [auc(*drawn), *(tpr_at_fpr(*drawn, rate) for rate in LOW_RATES)]
+
+    def at_the_threshold(*drawn: Scores) -> list[float]:
+        decided = decide(*drawn, threshold)
+        return [decided.asr, decided.recall, decided.precision]
+
+    area, at_1, at_01 = _intervals((inside, outside), at_all_thresholds, seed, resamples)
+    rest = inside[first.held_out], outside[second.held_out]
+    asr, recall, precision = _intervals(rest, at_the_threshold, seed, resamples)
+    return Performance(
+        area, at_1, at_01, asr, None if np.isnan(precision.value) else precision, recall, threshold,
+        len(inside), len(outside),
     )  # fmt: skip
 
 
-def held_out_performance(
-    members: ArrayLike,
-    nonmembers: ArrayLike,
-    threshold: float,
-    *,
-    seed: int = 0,
-    resamples: int = RESAMPLES,
-) -> Performance:
-    """Report on pictures that had no part in fixing the threshold.
-
-    Args:
-        members: ``(M,)`` held-out scores, larger = member.
-        nonmembers: ``(N,)`` held-out scores.
-        threshold: From the calibration part.
-        seed: Of the draws.
-        resamples: Draws.
-
-    Raises:
-        InputError: If a class is empty or a score is not finite.
-    """
-    inside, outside = checked(members, nonmembers)
-
-    def figures(drawn: NDArray[np.float64], others: NDArray[np.float64]) -> list[float]:
-        decided = decide(drawn, others, threshold)
-        low = [tpr_at_fpr(drawn, others, rate) for rate in LOW_RATES]
-        return [auc(drawn, others), decided.asr, decided.recall, *low, decided.precision]
-
-    values = figures(inside, outside)
-    spread = bootstrap([inside, outside], figures, seed, resamples=resamples)
-    count = len(inside) + len(outside)
-    area, asr, recall, at_1, at_01 = (
-        percentile_interval(values[index], spread[:, index], count) for index in range(5)
-    )
-    called = spread[:, 5][np.isfinite(spread[:, 5])]  # draws in which anybody is called a member
-    precision = percentile_interval(values[5], called, count) if called.size else None
-    return Performance(
-        area, asr, precision, recall, at_1, at_01, threshold, len(inside), len(outside)
-    )
+def _intervals(
+    classes: tuple[Scores, Scores],
+    figures: Callable[..., list[float]],
+    seed: int,
+    resamples: int,
+) -> list[Interval]:
+    """Return the interval of each figure; NaN for one that the pictures do not define."""
+    values = figures(*classes)
+    spread = bootstrap(classes, figures, seed, resamples=resamples)
+    # no precision in a draw in which nobody is called a member: it counts as the value itself
+    spread = np.where(np.isnan(spread), values, spread)
+    count = sum(map(len, classes))
+    return [
+        percentile_interval(value, draws, count)
+        for value, draws in zip(values, spread.T, strict=True)
+    ]
 
 
 def compare(
@@ -160,7 +152,7 @@ def compare(
     best = max(turned, key=lambda name: auc(*turned[name]))
     paired = [np.stack(pair, axis=1) for pair in zip((inside, outside), turned[best], strict=True)]
 
-    def areas(drawn: NDArray[np.float64], others: NDArray[np.float64]) -> list[float]:
+    def areas(drawn: Scores, others: Scores) -> list[float]:
         return [auc(drawn[:, column], others[:, column]) for column in (0, 1)]
 
     values, spread = areas(*paired), bootstrap(paired, areas, seed, resamples=resamples)
@@ -178,7 +170,7 @@ def compare(
 
 def _turned(
     name: str, scores: ClassScores, members: tuple[int, ...], nonmembers: tuple[int, ...]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[Scores, Scores]:
     inside, outside = checked(*scores)
     if (inside.shape, outside.shape) != (members, nonmembers):
         raise InputError(

@@ -73,6 +73,21 @@ def split_parts(count: int, seed: int, *, share: float = 0.5) -> Parts:
     return Parts(np.sort(order[:size]), np.sort(order[size:]))
 
 
+def split_classes(members: int, nonmembers: int, seed: int) -> tuple[Parts, Parts]:
+    """Split both classes in halves, each by its own lot.
+
+    Args:
+        members: Known members, at least 2.
+        nonmembers: Known non-members, at least 2.
+        seed: Of the lots.
+
+    Raises:
+        InputError: If a class has fewer than two pictures.
+    """
+    lots = np.random.SeedSequence(seed).generate_state(2)
+    return split_parts(members, int(lots[0])), split_parts(nonmembers, int(lots[1]))
+
+
 def best_threshold(members: ArrayLike, nonmembers: ArrayLike) -> float:
     """Return the threshold of the largest attack success rate: half-way between the two scores that it parts.
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from forensics.membership.bootstrap import compare, held_out_performance, performance
+from forensics.membership.bootstrap import compare, performance
 from forensics.membership.dataset_inference import dataset_inference
 from forensics.membership.distribution_shift import distribution_shift
 from forensics.membership.roc import auc, plot_roc, roc, tpr_at_fpr
@@ -74,15 +74,17 @@ def test_success_on_noise_is_chance_because_it_is_held_out():
 
 def test_intervals_hold_the_truth():
     # AUC of two unit normals a gap g apart is Phi(g / sqrt 2): 0.7602 for 1
-    found = performance(*normal(1, 800, 600, 1.0), seed=0, resamples=300)
+    found = performance(*normal(1, 400, 300, 1.0), seed=0, resamples=300)
     assert found.auc.low < 0.7602 < found.auc.high
     assert found.auc.high - found.auc.low < 0.1
     assert (found.members, found.nonmembers) == (400, 300)
+    assert (found.auc.n, found.asr.n) == (700, 350)  # thresholds are judged on the other half
     assert found.tpr_at_01_percent.value <= found.tpr_at_1_percent.value <= found.recall.value
 
 
 def test_precision_of_nobody_is_unknown():
-    assert held_out_performance([0.0, 1.0], [0.0, 1.0], 5.0, resamples=10).precision is None
+    # members score lower: the best threshold calls nobody a member
+    assert performance([0.0, 1.0], [5.0, 6.0], resamples=10).precision is None
 
 
 def test_precision_does_not_depend_on_the_size_of_the_classes():
