@@ -30,7 +30,7 @@ def heat_picture(values: Tensor) -> Picture:
     Example:
         >>> import torch
         >>> heat_picture(torch.tensor([[0.0, 1.0]])).tolist()
-        [[[0, 32, 76], [255, 233, 69]]]
+        [[[0, 34, 78], [254, 232, 56]]]
     """
     grey = np.round(values.detach().float().clamp(0, 1).cpu().numpy() * 255).astype(np.uint8)
     coloured = cv2.applyColorMap(grey, cv2.COLORMAP_CIVIDIS)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import torch
@@ -85,11 +86,10 @@ def structure_curves(
     images = images.to(target.device)
     abar = noise_levels(target, preset, times[-1])
     text = Text.of(target, captions, guidance)
-    z = target.encode(images, image_generators(generator, len(images)) if official else None)
+    z0 = target.encode(images, image_generators(generator, len(images)) if official else None)
     settings = OFFICIAL if official else NATIVE
-    curve = [ssim(images, target.decode(z), settings)]
-    for z in invert(target, z, times, abar, text):
-        curve.append(ssim(images, target.decode(z), settings))  # noqa: PERF401 (one latent at a time)
+    path = chain([z0], invert(target, z0, times, abar, text))
+    curve = [ssim(images, target.decode(z), settings) for z in path]
     return torch.stack(curve, 1).cpu().numpy()
 
 
