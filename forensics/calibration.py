@@ -5,7 +5,8 @@
 
 ``s`` speaks for the direction when ``p_against <= alpha``: of the cases in which the direction is wrong, at most a
 share alpha gets such an answer. It speaks against when ``p_for <= alpha``. Neither: both classes score like this.
-Both, or far beyond every known example: the score is outside the calibrated range.
+Both: the score lies between classes that do not overlap, and the much nearer one is answered. In the middle of the gap,
+or far beyond every known example, the score is outside the calibrated range.
 
 Reference: Vovk, Gammerman, Shafer, "Algorithmic Learning in a Random World" (2005), class-conditional conformal
 prediction; the probability is Platt's (1999), with both classes equally likely beforehand.
@@ -28,6 +29,10 @@ ERROR_RATE = 0.05
 
 MARGIN = 0.25
 """How far beyond the known examples a score may lie, in shares of their range. Ours."""
+
+
+GAP = 2.0
+"""Between classes that do not overlap, how much nearer one must be. Ours."""
 
 
 def needed(error_rate: float) -> int:
@@ -92,10 +97,17 @@ class Calibration:
         speaks_for = self.p_against(score) <= self.error_rate
         speaks_against = self.p_for(score) <= self.error_rate
         if speaks_for and speaks_against:
-            return Reason.OUT_OF_RANGE
+            return self._in_the_gap(score)
         if speaks_for:
             return self.direction
         return OPPOSITE[self.direction] if speaks_against else Reason.OVERLAP
+
+    def _in_the_gap(self, score: float) -> Decision | Reason:
+        """Side with the class that is much nearer; either answer keeps the error rates."""
+        near = np.abs(self.positives - score).min(), np.abs(self.negatives - score).min()
+        if near[0] * GAP < near[1]:
+            return self.direction
+        return OPPOSITE[self.direction] if near[1] * GAP < near[0] else Reason.OUT_OF_RANGE
 
     def thresholds(self) -> dict[Decision, Threshold]:
         """Return the scores from which on either answer is given, and their origin in words."""

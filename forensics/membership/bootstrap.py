@@ -88,11 +88,11 @@ def performance(
     first, second = split_classes(len(inside), len(outside), seed)
     threshold = best_threshold(inside[first.calibration], outside[second.calibration])
 
-    def at_all_thresholds(*drawn: Scores) -> list[float]:
-        return [auc(*drawn), *(tpr_at_fpr(*drawn, rate) for rate in LOW_RATES)]
+    def at_all_thresholds(drawn: Scores, others: Scores) -> list[float]:
+        return [auc(drawn, others), *(tpr_at_fpr(drawn, others, rate) for rate in LOW_RATES)]
 
-    def at_the_threshold(*drawn: Scores) -> list[float]:
-        decided = decide(*drawn, threshold)
+    def at_the_threshold(drawn: Scores, others: Scores) -> list[float]:
+        decided = decide(drawn, others, threshold)
         return [decided.asr, decided.recall, decided.precision]
 
     area, at_1, at_01 = _intervals((inside, outside), at_all_thresholds, seed, resamples)

@@ -16,7 +16,7 @@ def drawn(seed: int, gap: float, count: int = 40, error_rate: float = 0.1):
     return calibrate(*known, MEMBER, error_rate=error_rate), generator
 
 
-@pytest.mark.parametrize("gap", [0.0, 1.0, 3.0])
+@pytest.mark.parametrize("gap", [0.0, 1.0, 3.0, 6.0])
 def test_wrong_answers_stay_below_the_error_rate(gap):
     wrong = []
     for seed in range(60):
@@ -31,7 +31,10 @@ def test_wrong_answers_stay_below_the_error_rate(gap):
 def test_far_classes_get_answers_and_equal_ones_none():
     far, _ = drawn(1, 6.0)
     assert far.judge(6.0) == MEMBER and far.judge(0.0) == NONMEMBER
-    assert far.judge(3.0) is Reason.OUT_OF_RANGE  # between both: like neither
+    middle = (far.positives[0] + far.negatives[-1]) / 2
+    assert far.judge(middle) is Reason.OUT_OF_RANGE  # between both: like neither
+    assert far.judge(far.positives[0] - 1e-3) == MEMBER
+    assert far.judge(far.negatives[-1] + 1e-3) == NONMEMBER
     assert far.judge(100.0) is far.judge(-100.0) is Reason.OUT_OF_RANGE
     near, _ = drawn(2, 0.0)
     assert near.judge(0.0) is Reason.OVERLAP

@@ -1,0 +1,193 @@
+"""One call from a model and pictures to verdicts: was this picture in the training set?
+
+model, pictures, known members and non-members
+    -> scores of the attack and of every control      (resumable, one bad picture stops nothing)
+    -> what the known pictures say about the method   (judgement.py)
+    -> a verdict on each picture and on their set, evidence, hashes -> JSON, HTML
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from forensics.calibration import ERROR_RATE, needed
+from forensics.membership.captions import Captioner, read_captions
+from forensics.membership.examination import Examination, Progress, silent
+from forensics.membership.findings import Audit, collect_findings, describe, summarise
+from forensics.membership.judgement import Standing, Vector, answer_set, learn
+from forensics.membership.known import KnownPictures, PictureSet, Place, collect_pictures
+from forensics.membership.pictures import read_images
+from forensics.membership.protocol import Attack, Scores
+from forensics.membership.registry import attack as make_attack
+from forensics.membership.registry import attack_class, attacks
+from forensics.membership.target import Target, open_target
+from forensics.verdict import Reason
+from shared.errors import InputError
+
+
+def audit(
+    target: str | Path | Target,
+    images: Place,
+    *,
+    method: str | Attack = "drc",
+    calibration: KnownPictures | None = None,
+    captions: str | Path | None = None,
+    captioner: str | Path | None = None,
+    reference: str | Path | Target | None = None,
+    controls: Sequence[str | Attack] | None = None,
+    error_rate: float = ERROR_RATE,
+    seed: int = 0,
+    batch_size: int = 8,
+    device: str = "cpu",
+    allow_download: bool = False,
+    work: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Audit:
+    """Ask a diffusion model whether pictures were in its training set.
+
+    Args:
+        target: Folder or hub id of a diffusers pipeline, or a target.
+        images: The pictures in question: a folder, a picture, a list file, or several of these.
+        method: Name of an attack, or an attack with its settings.
+        calibration: Pictures whose answer is known. Without them every verdict is inconclusive.
+        captions: A CSV with the columns ``image`` and ``caption``, a row for every picture. Without it captions are "".
+        captioner: Folder of a local image-to-text model that writes the captions instead.
+        reference: A model trained on other data of the same kind, for methods and controls that compare with one.
+        controls: Names of controls, or controls with their settings; by default all that can be run.
+        error_rate: Share of wrong answers that is allowed in either class.
+        seed: Of all noise and of the split of the known pictures.
+        batch_size: Pictures that are scored at once.
+        device: Where the model runs.
+        allow_download: Whether a hub id may be fetched. Nothing is fetched otherwise.
+        work: Folder for finished scores; a broken-off audit goes on from there.
+        progress: Called now and then.
+
+    Raises:
+        WeightsError: If there is no model, or none that can be audited.
+        InputError: If pictures, captions or settings cannot be used, or there are too few known pictures.
+    """
+    pictures = collect_pictures(images, calibration)
+    _enough_known(pictures, calibration, error_rate)
+    model = _open(target, device, allow_download)
+    other = _open(reference, device, allow_download) if reference is not None else None
+    attack = _with_reference(method, other) if isinstance(method, str) else method
+    # 1. scores of the attack and of every control, on all pictures
+    examination = Examination(
+        model, pictures, _captions(pictures, model, captions, captioner, device), seed, batch_size,
+        Path(work) if work else None, progress or silent,
+    )  # fmt: skip
+    scores = examination.scores(attack)
+    checks, failed = examination.controls(_controls(controls, other) if calibration else [])
+    # 2. what the known pictures say about them
+    standing = _standing(model, pictures, scores, checks, error_rate, seed, bool(calibration))
+    # 3. answers, evidence, custody
+    evidence, bands = examination.evidence(attack)
+    record = describe(attack, model, other, pictures, seed=seed, error_rate=error_rate)
+    record.notes += [*failed, *_captions_note(model, captions, captioner)]
+    findings = collect_findings(pictures, standing, scores, evidence, record)
+    together = None
+    if standing.comparison:
+        questioned = pictures.parts()[2]
+        best = checks[standing.comparison.control]
+        together = answer_set(scores.oriented[questioned], best[questioned], standing)
+    record.result = summarise(findings, standing, together, scores)
+    return Audit(findings, standing, together, bands, attack, record)
+
+
+def _open(target: str | Path | Target, device: str, allow_download: bool) -> Target:
+    if isinstance(target, str | Path):
+        return open_target(target, device=device, allow_download=allow_download)
+    return target
+
+
+def _with_reference(name: str, reference: Target | None) -> Attack:
+    """Return the attack with its defaults, and the reference model where it takes one."""
+    kind = attack_class(name)
+    takes = any(item.name == "reference" for item in dataclasses.fields(kind))  # type: ignore[arg-type]
+    if kind.needs_reference and reference is None:
+        raise InputError(
+            f"{name} compares with a model trained on other data", fix="give one as reference"
+        )
+    return make_attack(name, reference=reference) if takes and reference else make_attack(name)
+
+
+def _controls(chosen: Sequence[str | Attack] | None, reference: Target | None) -> list[Attack]:
+    if chosen is None:
+        return [
+            _with_reference(name, reference)
+            for name, kind in attacks().items()
+            if kind.control and (reference is not None or not kind.needs_reference)
+        ]
+    found = [_with_reference(item, reference) if isinstance(item, str) else item for item in chosen]
+    for item in found:
+        if not item.control:
+            known = " | ".join(name for name, kind in attacks().items() if kind.control)
+            raise InputError("this is no control", found=item.name, expected=known)
+    return found
+
+
+def _enough_known(
+    pictures: PictureSet, calibration: KnownPictures | None, error_rate: float
+) -> None:
+    """Refuse before hours of scoring what could not be answered after them."""
+    least = 2 * needed(error_rate)
+    for name, part in (("members", pictures.members), ("non-members", pictures.nonmembers)):
+        if calibration is not None and len(part) < least:
+            raise InputError(
+                f"too few known {name}",
+                found=len(part),
+                expected=f"{least} or more for an error rate of {error_rate:g}: half of them calibrate, half judge",
+                fix="give more, or allow a larger error rate",
+            )
+
+
+def _captions(
+    pictures: PictureSet,
+    model: Target,
+    captions: str | Path | None,
+    captioner: str | Path | None,
+    device: str,
+) -> list[str] | None:
+    if captions is not None and captioner is not None:
+        raise InputError("captions come from a table or from a captioner", found="both")
+    if captions is not None:
+        return read_captions(captions, pictures.paths)
+    if captioner is None:
+        return None
+    writer = Captioner(captioner, device=device)
+    return [
+        "" if picture.image is None else writer.captions([picture.image])[0]
+        for picture in read_images(pictures.paths, model.image_size)
+    ]
+
+
+def _captions_note(
+    model: Target, captions: str | Path | None, captioner: str | Path | None
+) -> list[str]:
+    if model.conditional and captions is None and captioner is None:
+        return ["No captions were given; the model was asked with empty ones."]
+    return []
+
+
+def _standing(
+    model: Target,
+    pictures: PictureSet,
+    scores: Scores,
+    checks: Mapping[str, Vector],
+    error_rate: float,
+    seed: int,
+    calibrated: bool,
+) -> Standing:
+    if not calibrated:
+        return Standing(Reason.UNCALIBRATED if model.trained else Reason.UNTRAINED)
+    members, nonmembers, _ = pictures.parts()
+    return learn(
+        scores.oriented[members],
+        scores.oriented[nonmembers],
+        {name: (rows[members], rows[nonmembers]) for name, rows in checks.items()},
+        trained=model.trained,
+        error_rate=error_rate,
+        seed=seed,
+    )
