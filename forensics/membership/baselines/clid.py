@@ -4,8 +4,8 @@
 2. ``D_i = L(c_i*) - L(c)``, large for members of a model trained on captioned pictures.
 3. ``S = alpha R(mean_i D_i) + (1 - alpha) R(-L(c))`` with the robust scaling ``R(v) = (v - median) / IQR``.
 
-The medians and ranges belong to a population, so :meth:`CLiD.fitted` takes them from pictures of known standing; without
-it they are 0 and 1, and the two terms are weighed as they are.
+The medians and ranges belong to a population, so :meth:`CLiD.fitted` takes them from pictures of known standing;
+without it they are 0 and 1, and the two terms are weighed as they are.
 """
 
 from __future__ import annotations

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import ClassVar
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,6 +22,8 @@ from forensics.membership.target import Target
 from shared.errors import InputError
 
 _BATCH = 32
+_BANKS: WeakKeyDictionary[Any, dict[tuple[Any, ...], Tensor]] = WeakKeyDictionary()
+"""Target -> settings -> samples, for as long as the target lives."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,12 @@ class Drawing:
 
     def bank(self, target: Target) -> Tensor:
         """Return the target's samples, flattened: ``(K, 3 S S)`` in [0, 1]."""
-        return _bank(target, self.samples, self.steps, self.sample_seed)
+        banks = _BANKS.setdefault(target, {})
+        # each attack draws its own, so that each one's cost shows
+        key = (type(self).__name__, self.samples, self.steps, self.sample_seed)
+        if key not in banks:
+            banks[key] = _draw(target, self.samples, self.steps, self.sample_seed)
+        return banks[key]
 
 
 @dataclass(frozen=True)
@@ -67,26 +75,27 @@ class GANLeaks(Drawing):
         evidence: bool = False,
     ) -> Scores:
         """Score pictures; see :class:`forensics.membership.protocol.Attack`."""
-        before = target.calls
-        nearest = distances(images, self.bank(target)).amin(1)
-        numbers = {"nearest": nearest}
-        values = nearest
-        if self.reference is not None:
-            numbers["nearest_of_reference"] = distances(images, self.bank(self.reference)).amin(1)
-            values = nearest - numbers["nearest_of_reference"]
-        wording = (
-            (lambda v: f"The nearest of {self.samples} samples is at {v:.4g}.")
-            if evidence
-            else None
-        )
-        return answer(self, values, target.calls - before, wording, numbers)
+        models = [target] if self.reference is None else [target, self.reference]
+        before = sum(model.calls for model in models)
+        found = [distances(images, self.bank(model)).amin(1) for model in models]
+        values = found[0] - found[1] if self.reference is not None else found[0]
+        wording = (lambda v: f"{self._measured()} {v:.4g}.") if evidence else None
+        calls = sum(model.calls for model in models) - before
+        numbers = dict(zip(("nearest", "nearest_of_reference"), found, strict=False))
+        return answer(self, values, calls, wording, numbers)
+
+    def _measured(self) -> str:
+        if self.reference is None:
+            return f"The nearest of {self.samples} samples is at a distance of"
+        return f"Beside a reference, the nearest of {self.samples} samples is farther by"
 
 
 @dataclass(frozen=True)
 class MonteCarlo(Drawing):
-    """``(1/K) #{k: d(x, G(z_k)) < r}``, large for members.
+    """``(1/K) #{k: d(x, G(z_k)) <= r}``, large for members.
 
-    r is the median distance of a sample to the nearest other one: it asks nothing of the pictures under audit.
+    r is a low quantile of the distances between samples. The paper takes it between pictures and samples, which would
+    make a picture's score depend on the others under audit.
     """
 
     name: ClassVar[str] = "monte-carlo"
@@ -94,6 +103,15 @@ class MonteCarlo(Drawing):
     higher_is_member: ClassVar[bool] = True
     needs_reference: ClassVar[bool] = False
     control: ClassVar[bool] = False
+
+    quantile: float = 0.01
+    """Of the distances between samples, what counts as near. ours; the paper too takes small percentiles."""
+
+    def __post_init__(self) -> None:
+        """Check samples and quantile."""
+        super().__post_init__()
+        if not 0.0 < self.quantile < 1.0:
+            raise InputError("no such quantile", found=self.quantile, expected="between 0 and 1")
 
     def score(
         self,
@@ -107,8 +125,8 @@ class MonteCarlo(Drawing):
         """Score pictures; see :class:`forensics.membership.protocol.Attack`."""
         before = target.calls
         bank = self.bank(target)
-        radius = _radius(bank)
-        values = (distances(images, bank) < radius).double().mean(1)
+        radius = _radius(bank, self.quantile)
+        values = (distances(images, bank) <= radius).double().mean(1)
         wording = (
             (lambda v: f"{v:.1%} of {self.samples} samples are nearer than {radius:.4g}.")
             if evidence
@@ -123,13 +141,11 @@ def distances(images: Tensor, bank: Tensor) -> Tensor:
     return torch.cdist(flat, bank, compute_mode="donot_use_mm_for_euclid_dist").double()
 
 
-def _radius(bank: Tensor) -> float:
-    own = torch.cdist(bank, bank, compute_mode="donot_use_mm_for_euclid_dist")
-    return float(own.fill_diagonal_(float("inf")).amin(1).median())
+def _radius(bank: Tensor, quantile: float) -> float:
+    return float(np.quantile(torch.pdist(bank).cpu().numpy(), quantile))
 
 
-@lru_cache(maxsize=2)
-def _bank(target: Target, samples: int, steps: int, seed: int) -> Tensor:
+def _draw(target: Target, samples: int, steps: int, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     parts = [
         target.sample([""] * min(_BATCH, samples - start), steps=steps, generator=generator)

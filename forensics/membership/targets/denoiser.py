@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from forensics.membership.sampling import ddim_sample
 from forensics.membership.target import check_images
@@ -55,7 +55,8 @@ class DenoiserTarget:
         self.device = device
         self.dtype = dtype
         self.calls = 0
-        self.unet = parts.unet.to(device, dtype)
+        # Module.to itself: diffusers' own warns of precision even where nothing is lost
+        self.unet = nn.Module.to(parts.unet, device, dtype)
         self.space = parts.space
         self.channels = parts.space.channels
         self.latent_size = _side(self.unet.config.sample_size)
@@ -131,7 +132,7 @@ class DenoiserTarget:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             unet = type(self.unet).from_config(self.unet.config)
-        fresh.unet = unet.to(self.device, self.dtype).eval().requires_grad_(False)
+        fresh.unet = nn.Module.to(unet, self.device, self.dtype).eval().requires_grad_(False)
         fresh.name = f"{self.name} (random weights)"
         fresh.trained = False
         fresh.calls = 0
