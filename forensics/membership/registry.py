@@ -12,8 +12,12 @@ from shared.custody import to_plain
 from shared.errors import InputError
 
 _BASELINES = "forensics.membership.baselines"
+_CONTROLS = "forensics.membership.controls"
 
 _TABLE: dict[str, str] = {
+    "structural": "forensics.membership.structural:Structural",
+    "drc": "forensics.membership.drc:DRC",
+    "calibrated": f"{_CONTROLS}:Calibrated",
     "naive-loss": f"{_BASELINES}.naive_loss:NaiveLoss",
     "secmi": f"{_BASELINES}.secmi:SecMI",
     "pia": f"{_BASELINES}.pia:PIA",
@@ -24,6 +28,13 @@ _TABLE: dict[str, str] = {
     "rediffuse": f"{_BASELINES}.rediffuse:ReDiffuse",
     "gan-leaks": f"{_BASELINES}.gan_leaks:GANLeaks",
     "monte-carlo": f"{_BASELINES}.gan_leaks:MonteCarlo",
+    "image-statistics": f"{_CONTROLS}:ImageStatistics",
+    "vae-only": f"{_CONTROLS}:VAEOnly",
+    "gaussian-noise": f"{_CONTROLS}:GaussianNoise",
+    "copy-paste": f"{_CONTROLS}:CopyPaste",
+    "generic-inpainter": f"{_CONTROLS}:GenericInpainter",
+    "reference-model": f"{_CONTROLS}:ReferenceModel",
+    "random-weights": f"{_CONTROLS}:RandomWeights",
 }
 """Name -> module:class, in the order in which tables print them."""
 
@@ -80,5 +91,6 @@ def settings_of(chosen: Attack) -> dict[str, Any]:
         value = getattr(chosen, item.name)
         if isinstance(value, Target):
             value = {"name": value.name, "files": value.fingerprint()}
-        settings[item.name] = to_plain(value)
+        inner = isinstance(value, Attack)
+        settings[item.name] = settings_of(value) if inner else to_plain(value)
     return settings

@@ -29,7 +29,7 @@ is measured in the hidden region, because the copied rest says nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import torch
@@ -41,6 +41,10 @@ from forensics.membership.panels import as_picture, heat_picture
 from forensics.membership.protocol import Evidence, Scores, image_generators
 from forensics.membership.target import Target
 from shared.errors import InputError
+
+ORIGINAL, MASK, DEGRADED = "original", "mask (white: made anew)", "degraded"
+GIVEN = (ORIGINAL, MASK, DEGRADED)
+"""Names of the pictures that were there before the model was asked."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ class DRC:
     ratio: float = 0.5
     factor: int = 8
     noise: float = 0.6
-    restorer: restore.Kind = "blend"
+    restorer: restore.Kind = "ddnm"
     steps: int = 50
     inversion: float = 0.0
     leak_free: bool = True
@@ -145,14 +149,16 @@ class DRC:
         degraded = self.degrader(images, generators)
         # 2. restore
         draws = restore.Draws(generators, self.restorations)
-        restored = self.restoring(target, images, degraded, text, draws).clamp(0, 1)
+        restored, seen = self.restoring(target, images, degraded, text, draws)
+        restored = restored.clamp(0, 1)
         # 3. compare
         similarity = similarities(self.comparing, images, restored, degraded.mask)
         # 4. mean over the restorations
         values = similarity.mean(1).cpu().numpy()
         pieces: tuple[Evidence, ...] = ()
         if evidence:
-            pieces = evidence_of_restorations(images, degraded, restored, similarity, "The model")
+            shown = replace(degraded, image=seen)
+            pieces = evidence_of_restorations(images, shown, restored, similarity, "The model")
         return Scores(values, True, pieces, (target.calls - calls) / len(images))
 
 
@@ -195,9 +201,9 @@ def evidence_of_restorations(
                 "masked_share": float(degraded.mask[row].mean()),
             },
             pictures={
-                "original": as_picture(images[row]),
-                "mask (white: made anew)": as_picture(degraded.mask[row]),
-                "degraded": as_picture(degraded.image[row]),
+                ORIGINAL: as_picture(images[row]),
+                MASK: as_picture(degraded.mask[row]),
+                DEGRADED: as_picture(degraded.image[row]),
                 **{f"restoration {k + 1}": as_picture(one) for k, one in enumerate(restored[row])},
                 "mean difference": heat_picture(difference[row]),
             },

@@ -59,7 +59,7 @@ class Restorer:
         resamples: Times that RePaint walks each of them.
     """
 
-    kind: Kind = "blend"
+    kind: Kind = "ddnm"
     steps: int = 50
     inversion: float = 0.0
     leak_free: bool = True
@@ -84,7 +84,7 @@ class Restorer:
         degraded: Degraded,
         text: Text,
         draws: Draws,
-    ) -> Tensor:
+    ) -> tuple[Tensor, Tensor]:
         """Restore each picture K times.
 
         Args:
@@ -95,7 +95,8 @@ class Restorer:
             draws: The noise: K draws a picture.
 
         Returns:
-            ``(B, K, 3, S, S)`` around [0, 1], not clamped.
+            ``(B, K, 3, S, S)`` the restorations, and ``(B, 3, S, S)`` what they started from: the degraded pictures,
+            after ``noise`` the first noised ones. Around [0, 1], not clamped.
 
         Raises:
             InputError: If the restorer cannot restore this degradation.
@@ -110,7 +111,8 @@ class Restorer:
         known = target.encode(images if hidden else degraded.image)
         walk = _Walk(self, target, degraded, known, text, draws)
         restored = target.decode(walk.run())
-        return restored.reshape(len(images), draws.count, *restored.shape[1:])
+        seen = target.decode(walk.start[:: draws.count]) if degraded.noise else degraded.image
+        return restored.reshape(len(images), draws.count, *restored.shape[1:]), seen
 
 
 @dataclass(frozen=True)
