@@ -61,6 +61,10 @@ class PictureFiles:
         """Read all."""
         return self.read(range(len(self.paths)))
 
+    def __getitem__(self, index: int) -> Picture:
+        """Read one."""
+        return self._read(range(len(self.paths))[index])
+
     def read(self, indices: Sequence[int]) -> Iterator[Picture]:
         """Read some, in the given order; the others are not opened."""
         for index in indices:

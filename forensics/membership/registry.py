@@ -69,7 +69,7 @@ def attack(name: str, **settings: Any) -> Attack:
         InputError: If there is no such attack, or it has no such setting.
 
     Example:
-        >>> attack("secmi", t_sec=50).t_sec  # doctest: +SKIP
+        >>> attack("secmi", t_sec=50).t_sec
         50
     """
     kind = attack_class(name)

@@ -35,6 +35,7 @@ def test_bad_files_are_told_one_by_one(tmp_path):
         assert "broken.jpg" in str(found[1].error)
         assert "no file" in str(found[2].error)
     assert len(pictures) == 4
+    assert pictures[-1].index == 3
 
 
 def test_only_the_wanted_files_are_opened(tmp_path):

@@ -36,7 +36,7 @@ def test_settings_are_taken_and_unknown_ones_refused():
     assert attack("secmi", t_sec=50).t_sec == 50
     with pytest.raises(InputError, match="no such attack"):
         attack("guess")
-    with pytest.raises(InputError, match="no such setting.*steps.*t_sec"):
+    with pytest.raises(InputError, match=r"no such setting.*steps.*t_sec"):
         attack("secmi", steps=3)
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import tracemalloc
@@ -76,9 +77,7 @@ def test_neither_batch_size_nor_company_changes_a_score():
 
 def test_one_bad_picture_stops_nothing():
     broken = InputError("a broken file")
-    pictures = [
-        Picture(i, Path(f"{i}"), image, None) for i, image in enumerate(images(6) * torch.ones(1))
-    ]
+    pictures = list(as_pictures(images(6)))
     pictures[2] = Picture(2, Path("2"), None, broken)
     pictures[4] = Picture(4, Path("4"), torch.zeros(3, 4, 4))
     whole = score_images(Noisy(), target(), as_pictures(images(6)), None, 3, 0)
@@ -92,7 +91,7 @@ def test_one_bad_picture_stops_nothing():
 
 
 def test_an_audit_without_a_single_score_says_why():
-    with pytest.raises(InputError, match="no picture could be scored.*black"):
+    with pytest.raises(InputError, match=r"no picture could be scored.*black"):
         score_images(Noisy(), target(), as_pictures(torch.zeros(2, 3, 4, 4)), None)
     with pytest.raises(InputError, match="no picture to score"):
         score_images(Noisy(), target(), [], None)
@@ -186,45 +185,59 @@ def test_memory_does_not_grow_with_the_pictures():
 
 
 PROGRAM = """
-import sys, torch, json
+import json, sys, torch
 from forensics.membership.closed_form import ClosedFormTarget
 from forensics.membership.pictures import read_images
 from forensics.membership.registry import attack
 from forensics.membership.run import score_images
-torch.set_num_threads(1)
-pictures = read_images(sys.argv[2:], 8)
 target = ClosedFormTarget(torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0)))
-scores = score_images(attack("naive-loss"), target, pictures, None, 2, 0, sys.argv[1] + ".cache")
-with open(sys.argv[1] + "." + __import__("os").environ.get("RANK", "alone"), "w") as stream:
-    json.dump([list(scores.values), target.calls, scores.failures], stream)
+pictures, cache = read_images(sys.argv[2:], 8), sys.argv[1] + ".cache"
+scores = score_images(attack("naive-loss"), target, pictures, None, 2, 0, cache)
+found = [list(scores.values), target.calls, list(scores.failures), "diffusers" in sys.modules]
+print(json.dumps(found))
 """
 
 
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
 def test_two_processes_find_what_one_finds(tmp_path):
-    generator = np.random.default_rng(0)
-    paths = []
-    for index in range(7):
-        path = tmp_path / f"{index}.png"
-        write_image(path, generator.integers(0, 255, (9, 12, 3), dtype=np.uint8))
-        paths.append(str(path))
-    (tmp_path / "5.png").write_bytes(b"not a picture")
-    program = tmp_path / "program.py"
-    program.write_text(PROGRAM)
-    launcher = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
-    for options, name in (([], "one"), (launcher, "two")):
-        subprocess.run(
-            [sys.executable, *options, str(program), str(tmp_path / name), *paths],
-            check=True,
-            env=environment,
-            capture_output=True,
-            timeout=300,
+    pixels = np.random.default_rng(0)
+    paths = [tmp_path / f"{index}.png" for index in range(7)]
+    for path in paths:
+        write_image(path, pixels.integers(0, 255, (9, 12, 3), dtype=np.uint8))
+    paths[5].write_bytes(b"not a picture")
+    model = ClosedFormTarget(torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0)))
+    alone = score_images(attack("naive-loss"), model, read_images(paths, 8), None, 2, 0)
+    # what `accelerate launch` and torchrun put into the environment
+    launched = {
+        **os.environ,
+        "WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(_free_port()),
+        "CUDA_VISIBLE_DEVICES": "",
+        "OMP_NUM_THREADS": "1",
+    }
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path / "scores"), *map(str, paths)]
+    running = [
+        subprocess.Popen(
+            command,
+            env={**launched, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stdout=subprocess.PIPE,
+            text=True,
         )
-    alone, *both = [
-        json.loads((tmp_path / name).read_text()) for name in ("one.alone", "two.0", "two.1")
+        for rank in range(2)
     ]
-    for found in both:
-        np.testing.assert_allclose(found[0], alone[0], rtol=1e-6)
-        assert list(found[2]) == ["5"]
-    assert alone[1] == both[0][1] + both[1][1] == 6 * 4
-    assert read_images(paths, 8).read([1])  # the launcher's processes open their own files alone
+    found = [json.loads(process.communicate(timeout=300)[0]) for process in running]
+    for values, _, failures, _ in found:
+        np.testing.assert_allclose(values, alone.values, rtol=1e-6)
+        assert failures == [5]
+    # each asked the model for its own part (four draws a picture), and kept it
+    assert [calls for _, calls, _, _ in found] == [3 * 4, 3 * 4]
+    assert (tmp_path / "scores.cache").is_file()
+    assert (tmp_path / "scores.cache.1").is_file()
+    # no heavy import where nothing needs it
+    assert not any(loaded for *_, loaded in found)
