@@ -4,28 +4,37 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Column, Table
+from rich.text import Text
 
+from forensics.verdict import Reason
 from shared import console
-from shared.errors import InputError, ToolkitError
+from shared.errors import InputError, OutputError, ToolkitError
 from shared.media.marks import Marks, read_marks
 
+if TYPE_CHECKING:
+    from forensics.membership.findings import Audit
+
 app = typer.Typer(
-    help="Examine pictures and videos: marks of generators, traces of manipulation.",
+    help="Examine pictures, videos and models: marks of generators, traces of training.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-
-
-@app.callback()
-def _group() -> None:
-    # Keeps `marks` a sub-command while it is the only one.
-    pass
 
 
 @app.command()
@@ -49,6 +58,90 @@ def marks(
         raise typer.Exit(InputError.exit_code)
 
 
+@app.command("audit")
+def audit_command(
+    model: Annotated[
+        str, typer.Argument(help="Folder of a diffusers pipeline, or the id of one on the hub.")
+    ],
+    images: Annotated[
+        list[Path],
+        typer.Argument(help="The pictures in question: files, folders, lists of paths (.txt)."),
+    ],
+    method: Annotated[str, typer.Option(help="structural, drc or one of their rivals.")] = "drc",
+    members: Annotated[
+        Path | None, typer.Option(help="Pictures known to be in the training set.")
+    ] = None,
+    nonmembers: Annotated[
+        Path | None, typer.Option(help="Pictures of the same source known not to be in it.")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write a report (HTML).")] = None,
+    as_json: Annotated[Path | None, typer.Option("--json", help="Write the record.")] = None,
+    caption: Annotated[str, typer.Option(help="One caption for all pictures.")] = "",
+    captions: Annotated[
+        Path | None, typer.Option(help="CSV with the columns image and caption.")
+    ] = None,
+    captioner: Annotated[
+        Path | None, typer.Option(help="Folder of a local model that writes the captions.")
+    ] = None,
+    reference: Annotated[
+        str | None, typer.Option(help="A model of the same kind trained on other pictures.")
+    ] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A setting of the method: NAME=VALUE. May be repeated."),
+    ] = None,
+    error_rate: Annotated[
+        float, typer.Option(help="Share of wrong answers allowed in either class.")
+    ] = 0.05,
+    seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,
+    batch_size: Annotated[int, typer.Option(help="Pictures scored at once.")] = 8,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1.")] = "cpu",
+    allow_download: Annotated[
+        bool, typer.Option("--allow-download", help="Fetch MODEL from the hub if it is an id.")
+    ] = False,
+    work: Annotated[
+        Path | None,
+        typer.Option(help="Folder of finished scores; by default beside the report or record."),
+    ] = None,
+) -> None:
+    """Ask a diffusion model whether pictures were in its training set.
+
+    An answer needs known members and non-members; controls that cannot know the answer run beside the method. The same
+    command goes on where it was stopped. Exit code 2 when a picture could not be examined; the others are all the same.
+
+    Examples:
+      forensics audit MODEL photo.png --members A --nonmembers B --report out.html
+      forensics audit MODEL FOLDER --method structural --set preset=official --members A --nonmembers B --json out.json
+    """
+    from forensics.membership.audit import audit
+    from forensics.membership.known import known_pictures
+    from forensics.report.membership import write_report
+
+    outputs = [path for path in (report, as_json) if path is not None]
+    for path in outputs:
+        if not path.resolve().parent.is_dir():
+            raise OutputError(f"there is no folder {path.parent}", fix="make it first")
+    if work is None and outputs:
+        work = outputs[0].with_suffix(".scores")
+    with _bar() as progress:
+        found = audit(
+            model, images, method=method, settings=_settings(setting or []),
+            calibration=known_pictures(members, nonmembers), caption=caption, captions=captions,
+            captioner=captioner, reference=reference, error_rate=error_rate, seed=seed,
+            batch_size=batch_size, device=device, allow_download=allow_download, work=work,
+            progress=_shown(progress),
+        )  # fmt: skip
+    if os.environ.get("RANK", "0") != "0":
+        return  # started by accelerate: the first process writes for all
+    if as_json:
+        found.record.write(as_json)
+    if report:
+        write_report(found, report)
+    _print_verdicts(found)
+    if any(verdict.reason is Reason.UNREADABLE for verdict in found.verdicts):
+        raise typer.Exit(InputError.exit_code)
+
+
 def main() -> None:
     """Run the ``forensics`` command."""
     console.run(app)
@@ -65,6 +158,58 @@ def _row(path: Path, result: Marks | ToolkitError) -> dict[str, Any]:
     if isinstance(result, ToolkitError):
         return {"file": str(path), "error": {"code": result.code, "message": str(result)}}
     return {"file": str(path), **dataclasses.asdict(result)}
+
+
+def _settings(texts: list[str]) -> dict[str, Any]:
+    """Read NAME=VALUE; a value that is no number, true or false is a text."""
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise InputError("a setting has a name and a value", found=text, expected="NAME=VALUE")
+        try:
+            found[name.replace("-", "_")] = json.loads(value)
+        except ValueError:
+            found[name.replace("-", "_")] = value
+    return found
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )  # fmt: skip
+
+
+def _shown(progress: Progress) -> Callable[[str, int, int], None]:
+    """Return what gives each step of an audit its own bar."""
+    bars: dict[str, TaskID] = {}
+
+    def show(what: str, done: int, total: int) -> None:
+        if what not in bars:
+            bars[what] = progress.add_task(what)
+        progress.update(bars[what], completed=done, total=total)
+
+    return show
+
+
+def _print_verdicts(found: Audit) -> None:
+    from forensics.report.membership import headline
+
+    table = Table(Column("picture", overflow="fold"), "answer", "score", "probability")
+    for verdict in found.verdicts:
+        table.add_row(
+            Text(verdict.subject),
+            verdict.decision + (f": {verdict.reason}" if verdict.reason else ""),
+            "-" if verdict.score is None else f"{verdict.score:.4g}",
+            "-" if verdict.probability is None else f"{verdict.probability:.1%}",
+        )
+    output = Console()
+    output.print(table)
+    sentences = [headline(found), found.set_answer.sentence if found.set_answer else ""]
+    output.print(Text(" ".join(sentence for sentence in sentences if sentence)))
+    for note in found.record.notes:
+        output.print(Text(f"note: {note}"))
 
 
 def _print_table(results: list[tuple[Path, Marks | ToolkitError]]) -> None:

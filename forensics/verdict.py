@@ -44,7 +44,7 @@ EXPLANATIONS: dict[Reason, str] = {
     Reason.UNCALIBRATED: "there are no known examples of both classes to compare the score with",
     Reason.CONTROL_EXPLAINS: "a control that cannot know the answer separates the known examples as well, so the "
     "score may come from the pictures and not from the model's memory",
-    Reason.OUT_OF_RANGE: "the score is unlike those of the known examples of either class",
+    Reason.OUT_OF_RANGE: "the file or its score is unlike the known examples of either class",
     Reason.OVERLAP: "known examples of both classes score like this too often",
     Reason.UNREADABLE: "the file could not be examined",
 }

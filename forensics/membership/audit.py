@@ -11,9 +11,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from forensics.calibration import ERROR_RATE, needed
+from forensics.membership.blind import judge_blindly
 from forensics.membership.captions import Captioner, read_captions
+from forensics.membership.controls import controls_of
 from forensics.membership.examination import Examination, Progress, silent
 from forensics.membership.findings import Audit, collect_findings, describe, summarise
 from forensics.membership.judgement import Standing, Vector, answer_set, learn
@@ -26,13 +29,18 @@ from forensics.membership.target import Target, open_target
 from forensics.verdict import Reason
 from shared.errors import InputError
 
+FITTED = "All statistics of the picture, fitted"
+"""Title of the control that is always run."""
+
 
 def audit(
     target: str | Path | Target,
     images: Place,
     *,
     method: str | Attack = "drc",
+    settings: Mapping[str, Any] | None = None,
     calibration: KnownPictures | None = None,
+    caption: str = "",
     captions: str | Path | None = None,
     captioner: str | Path | None = None,
     reference: str | Path | Target | None = None,
@@ -51,11 +59,14 @@ def audit(
         target: Folder or hub id of a diffusers pipeline, or a target.
         images: The pictures in question: a folder, a picture, a list file, or several of these.
         method: Name of an attack, or an attack with its settings.
+        settings: Of the attack that is given by name; the others keep their defaults.
         calibration: Pictures whose answer is known. Without them every verdict is inconclusive.
-        captions: A CSV with the columns ``image`` and ``caption``, a row for every picture. Without it captions are "".
-        captioner: Folder of a local image-to-text model that writes the captions instead.
+        caption: One caption for all pictures, for a text-conditional model.
+        captions: A CSV with the columns ``image`` and ``caption``, a row for every picture, instead.
+        captioner: Folder of a local image-to-text model that writes them instead.
         reference: A model trained on other data of the same kind, for methods and controls that compare with one.
-        controls: Names of controls, or controls with their settings; by default all that can be run.
+        controls: Controls beside the attack, by name or with settings; by default all that belong to it. A
+            classifier of the pictures' statistics, which needs no model, is always among them.
         error_rate: Share of wrong answers that is allowed in either class.
         seed: Of all noise and of the split of the known pictures.
         batch_size: Pictures that are scored at once.
@@ -72,28 +83,37 @@ def audit(
     _enough_known(pictures, calibration, error_rate)
     model = _open(target, device, allow_download)
     other = _open(reference, device, allow_download) if reference is not None else None
-    attack = _with_reference(method, other) if isinstance(method, str) else method
+    attack = _named(method, settings or {}, other) if isinstance(method, str) else method
     # 1. scores of the attack and of every control, on all pictures
+    texts = _captions(pictures, model, caption, captions, captioner, device)
     examination = Examination(
-        model, pictures, _captions(pictures, model, captions, captioner, device), seed, batch_size,
-        Path(work) if work else None, progress or silent,
-    )  # fmt: skip
+        model, pictures, texts, seed, batch_size, Path(work) if work else None, progress or silent
+    )
     scores = examination.scores(attack)
-    checks, failed = examination.controls(_controls(controls, other) if calibration else [])
+    checks: dict[str, Vector] = {}
+    failed: list[str] = []
+    blind = None
+    if calibration:
+        checks, failed = examination.controls(_controls(controls, attack, other))
+        blind = judge_blindly(examination.statistics(), *pictures.parts(), seed=seed)
+        checks[FITTED] = blind.scores
     # 2. what the known pictures say about them
     standing = _standing(model, pictures, scores, checks, error_rate, seed, bool(calibration))
     # 3. answers, evidence, custody
     evidence, bands = examination.evidence(attack)
-    record = describe(attack, model, other, pictures, seed=seed, error_rate=error_rate)
-    record.notes += [*failed, *_captions_note(model, captions, captioner)]
-    findings = collect_findings(pictures, standing, scores, evidence, record)
+    record = describe(attack, model, other, pictures, texts, seed=seed, error_rate=error_rate)
+    record.notes += failed
+    findings = collect_findings(
+        pictures, standing, scores, evidence, record, unlike=blind.unlike if blind else None
+    )
+    shift = blind.shift if blind else None
     together = None
     if standing.comparison:
         questioned = pictures.parts()[2]
         best = checks[standing.comparison.control]
         together = answer_set(scores.oriented[questioned], best[questioned], standing)
-    record.result = summarise(findings, standing, together, scores)
-    return Audit(findings, standing, together, bands, attack, record)
+    record.result = summarise(findings, standing, shift, together, scores)
+    return Audit(findings, standing, shift, together, bands, attack, record)
 
 
 def _open(target: str | Path | Target, device: str, allow_download: bool) -> Target:
@@ -102,25 +122,33 @@ def _open(target: str | Path | Target, device: str, allow_download: bool) -> Tar
     return target
 
 
-def _with_reference(name: str, reference: Target | None) -> Attack:
-    """Return the attack with its defaults, and the reference model where it takes one."""
+def _named(name: str, settings: Mapping[str, Any], reference: Target | None) -> Attack:
+    """Return an attack, with the reference model where it takes one."""
     kind = attack_class(name)
-    takes = any(item.name == "reference" for item in dataclasses.fields(kind))  # type: ignore[arg-type]
     if kind.needs_reference and reference is None:
         raise InputError(
             f"{name} compares with a model trained on other data", fix="give one as reference"
         )
-    return make_attack(name, reference=reference) if takes and reference else make_attack(name)
+    fields = {item.name: item.default for item in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    for item, value in settings.items():
+        default = fields.get(item)
+        kinds = (int, float) if isinstance(default, float) else type(default)
+        if isinstance(default, bool | int | float | str) and not isinstance(value, kinds):
+            raise InputError(
+                f"the setting {item} of {name} has another type",
+                found=repr(value),
+                expected=f"like {default!r}",
+            )
+    takes = "reference" in fields and reference is not None
+    return make_attack(name, **settings, **({"reference": reference} if takes else {}))
 
 
-def _controls(chosen: Sequence[str | Attack] | None, reference: Target | None) -> list[Attack]:
+def _controls(
+    chosen: Sequence[str | Attack] | None, attack: Attack, reference: Target | None
+) -> list[Attack]:
     if chosen is None:
-        return [
-            _with_reference(name, reference)
-            for name, kind in attacks().items()
-            if kind.control and (reference is not None or not kind.needs_reference)
-        ]
-    found = [_with_reference(item, reference) if isinstance(item, str) else item for item in chosen]
+        return controls_of(attack, reference)
+    found = [_named(item, {}, reference) if isinstance(item, str) else item for item in chosen]
     for item in found:
         if not item.control:
             known = " | ".join(name for name, kind in attacks().items() if kind.control)
@@ -146,29 +174,27 @@ def _enough_known(
 def _captions(
     pictures: PictureSet,
     model: Target,
+    caption: str,
     captions: str | Path | None,
     captioner: str | Path | None,
     device: str,
 ) -> list[str] | None:
-    if captions is not None and captioner is not None:
-        raise InputError("captions come from a table or from a captioner", found="both")
+    sources = [bool(caption), captions is not None, captioner is not None]
+    if sum(sources) > 1:
+        raise InputError(
+            "captions come from one source",
+            found=f"{sum(sources)} of them",
+            expected="one caption, or a table, or a captioner",
+        )
     if captions is not None:
         return read_captions(captions, pictures.paths)
     if captioner is None:
-        return None
+        return [caption] * len(pictures.paths) if caption else None
     writer = Captioner(captioner, device=device)
     return [
         "" if picture.image is None else writer.captions([picture.image])[0]
         for picture in read_images(pictures.paths, model.image_size)
     ]
-
-
-def _captions_note(
-    model: Target, captions: str | Path | None, captioner: str | Path | None
-) -> list[str]:
-    if model.conditional and captions is None and captioner is None:
-        return ["No captions were given; the model was asked with empty ones."]
-    return []
 
 
 def _standing(

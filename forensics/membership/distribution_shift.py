@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import ks_2samp
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from forensics.membership.bootstrap import RESAMPLES
@@ -92,15 +92,19 @@ def blind_scores(
     Returns:
         ``(M,)`` and ``(N,)`` log odds.
     """
-    classifier = make_pipeline(
-        StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000)
-    )
     labels = np.repeat([1, 0], [len(members), len(nonmembers)])
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     odds = cross_val_predict(
-        classifier, np.concatenate([members, nonmembers]), labels, cv=folds, method="decision_function"
+        blind_classifier(), np.concatenate([members, nonmembers]), labels, cv=folds, method="decision_function"
     )  # fmt: skip
     return odds[: len(members)], odds[len(members) :]
+
+
+def blind_classifier() -> Pipeline:
+    """Return the classifier: both classes weigh alike, all statistics have unit variance."""
+    return make_pipeline(
+        StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000)
+    )
 
 
 def _table(name: str, values: ArrayLike, names: Sequence[str]) -> NDArray[np.float64]:

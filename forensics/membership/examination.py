@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from forensics.membership.controls.image_statistics import STATISTICS, image_statistics
 from forensics.membership.judgement import Vector
 from forensics.membership.known import PictureSet
 from forensics.membership.pictures import Picture, PictureFiles, read_images
@@ -91,6 +92,19 @@ class Examination:
             except InputError as error:
                 notes.append(f"The control {control.title} could not be run: {error}.")
         return found, notes
+
+    def statistics(self) -> Vector:
+        """Return the model-free statistics ``(P, F)`` of all pictures, rows of NaN for those that cannot be read."""
+        images = _Watched(
+            self.pictures.paths, self.target.image_size, self.progress, "looking at the pictures"
+        )
+        rows = [
+            np.full(len(STATISTICS), np.nan)
+            if picture.image is None
+            else image_statistics(picture.image[None])[0]
+            for picture in images
+        ]
+        return np.array(rows, np.float64)
 
     def evidence(self, attack: Attack) -> tuple[dict[Path, Evidence], Bands]:
         """Return the evidence of the first pictures in question, and known pictures' curves to compare it with."""

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from forensics.membership.distribution_shift import DistributionShift
 from forensics.membership.examination import Bands
 from forensics.membership.judgement import SetAnswer, Standing, answer
 from forensics.membership.known import PictureSet
@@ -42,6 +46,7 @@ class Audit:
     Attributes:
         findings: One per picture in question, in their order.
         standing: What the known pictures say about the method.
+        shift: Whether known members and non-members differ by themselves; None without them.
         set_answer: About all pictures in question together; None when that cannot be tested.
         bands: Curves of known pictures, for the report.
         attack: The method.
@@ -50,6 +55,7 @@ class Audit:
 
     findings: tuple[Finding, ...]
     standing: Standing
+    shift: DistributionShift | None
     set_answer: SetAnswer | None
     bands: Bands
     attack: Attack
@@ -67,6 +73,8 @@ def collect_findings(
     scores: Scores,
     evidence: Mapping[Path, Evidence],
     record: RunRecord,
+    *,
+    unlike: NDArray[np.bool_] | None,
 ) -> tuple[Finding, ...]:
     """Answer for each picture in question.
 
@@ -76,6 +84,7 @@ def collect_findings(
         scores: Of all pictures.
         evidence: Of some pictures in question.
         record: Whose weights and settings the verdicts cite.
+        unlike: ``(Q,)`` which pictures in question are of another kind than the known ones.
     """
     start = pictures.parts()[2].start
     common = {"settings": sha256_of_json(record.settings), "model": sha256_of_json(record.weights)}
@@ -90,8 +99,9 @@ def collect_findings(
         if index in scores.failures:
             told = {"error": _code(path), "problem": scores.failures[index]}
         verdict = answer(
-            standing, str(path), float(scores.oriented[index]), evidence=told, custody=custody
-        )
+            standing, str(path), float(scores.oriented[index]), evidence=told, custody=custody,
+            unlike=bool(unlike[offset]) if unlike is not None else False,
+        )  # fmt: skip
         found.append(Finding(path, verdict, piece))
     return tuple(found)
 
@@ -101,6 +111,7 @@ def describe(
     target: Target,
     reference: Target | None,
     pictures: PictureSet,
+    captions: Sequence[str] | None,
     *,
     seed: int,
     error_rate: float,
@@ -121,15 +132,22 @@ def describe(
         "method": settings_of(attack),
         "seed": seed,
         "error_rate": error_rate,
+        "captions": "empty" if captions is None else sha256_of_json(list(captions)),
         "known_members": len(pictures.members),
         "known_nonmembers": len(pictures.nonmembers),
     }
     record.notes = list(pictures.notes)
+    if target.conditional and captions is None:
+        record.notes.append("No captions were given; the model was asked with empty ones.")
     return record
 
 
 def summarise(
-    findings: Sequence[Finding], standing: Standing, together: SetAnswer | None, scores: Scores
+    findings: Sequence[Finding],
+    standing: Standing,
+    shift: DistributionShift | None,
+    together: SetAnswer | None,
+    scores: Scores,
 ) -> dict[str, Any]:
     """Return the answers as plain JSON values."""
     return {
@@ -141,6 +159,7 @@ def summarise(
         "performance": to_plain(standing.performance),
         "comparison": to_plain(standing.comparison),
         "control_auc": dict(standing.control_auc),
+        "shift": to_plain(shift),
         "held_out_outcomes": to_plain(standing.outcomes),
     }
 

@@ -134,6 +134,7 @@ def answer(
     subject: str,
     score: float,
     *,
+    unlike: bool = False,
     evidence: Mapping[str, object],
     custody: Mapping[str, str],
 ) -> Verdict:
@@ -143,10 +144,11 @@ def answer(
         standing: From :func:`learn`, or ``Standing(Reason.UNCALIBRATED)``.
         subject: The file.
         score: Oriented; not finite if the picture could not be scored.
+        unlike: The picture itself is unlike all known ones.
         evidence: Plain JSON values that go into the verdict.
         custody: Name -> hash.
     """
-    known, found = standing.calibration, _found(standing, score)
+    known, found = standing.calibration, _found(standing, score, unlike)
     reason = found if isinstance(found, Reason) else None
     if known is None or reason is Reason.UNREADABLE:
         return Verdict(
@@ -170,12 +172,12 @@ def answer(
     )
 
 
-def _found(standing: Standing, score: float) -> Decision | Reason:
+def _found(standing: Standing, score: float, unlike: bool) -> Decision | Reason:
     if not np.isfinite(score):
         return Reason.UNREADABLE
     if standing.reason is not None or standing.calibration is None:
         return standing.reason or Reason.UNCALIBRATED
-    return standing.calibration.judge(score)
+    return Reason.OUT_OF_RANGE if unlike else standing.calibration.judge(score)
 
 
 def answer_set(questioned: Vector, control: Vector, standing: Standing) -> SetAnswer | None:
@@ -216,7 +218,7 @@ def _of_set(claim: DatasetClaim, significant: bool, explained: bool, reason: Rea
     if reason:
         return f"Nothing is claimed of the pictures as a set: {EXPLANATIONS[reason]}."
     if not significant:
-        return f"As a set, the pictures score no higher than pictures that were not used ({told})."
+        return f"As a set, the pictures do not score measurably higher than pictures that were not used ({told})."
     higher = "As a set, the pictures score higher than pictures that were not used"
     if explained:
         return f"{higher} ({told}), but the best control says the same, so nothing is claimed."

@@ -62,6 +62,24 @@ class PictureSet:
         return slice(0, first), slice(first, second), slice(second, len(self.paths))
 
 
+def known_pictures(members: Place | None, nonmembers: Place | None) -> KnownPictures | None:
+    """Return the known pictures, or None if there are none of either class.
+
+    Raises:
+        InputError: If there are only some of one class.
+    """
+    if members is None and nonmembers is None:
+        return None
+    if members is None or nonmembers is None:
+        raise InputError(
+            "known pictures of one class only",
+            found="members" if nonmembers is None else "non-members",
+            expected="both",
+            fix="a score means something only between known members and known non-members",
+        )
+    return KnownPictures(members, nonmembers)
+
+
 def list_pictures(place: Place) -> list[Path]:
     """Return the pictures of a folder (and below, sorted), a list file, one picture, or several of these.
 

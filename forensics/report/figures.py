@@ -94,7 +94,7 @@ def plot_curve(
         bands: Class -> ``(K, n)`` curves of known pictures.
         name: Of the ordinate.
     """
-    figure = Figure(figsize=(4.6, 2.5), layout="constrained")
+    figure = Figure(figsize=(5.6, 2.3), layout="constrained")
     axes = figure.subplots()
     for decision, rows in bands.items():
         low, high = np.quantile(rows, [0.1, 0.9], axis=0)
@@ -103,7 +103,7 @@ def plot_curve(
         )
     axes.plot(abscissae, curve, color="black", linewidth=1.6, label="this picture")
     axes.set(xlabel="noise step t", ylabel=name)
-    axes.legend(fontsize="small", frameon=False)
+    axes.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     axes.grid(alpha=0.3)
     return figure
 

@@ -79,6 +79,7 @@ def view(audit: Audit) -> dict[str, Any]:
         "roc_plot": plot_uri(plot_roc(dict(standing.curves))) if standing.curves else None,
         "figures": _figures(audit),
         "comparison": _comparison(audit),
+        "shift": _shift(audit),
         "controls": [(name, f"{area:.3f}") for name, area in standing.control_auc.items()],
         "limits": limits(audit),
         "notes": record.notes,
@@ -128,6 +129,11 @@ def limits(audit: Audit) -> list[str]:
         "The probability is that of a member if member and non-member were equally likely before the test; what else "
         "is known of the case is not in it.",
     ]
+    if audit.shift and audit.shift.shifted:
+        told.append(
+            "The known members and non-members differ by themselves, before any model has seen them. The answers are "
+            "sound only as far as the controls above rule that difference out."
+        )
     performance = audit.standing.performance
     if performance and performance.nonmembers < 1000:
         told.append(
@@ -233,6 +239,19 @@ def _comparison(audit: Audit) -> dict[str, str] | None:
             else "The method separates the known pictures better than the best control."
         ),
     }
+
+
+def _shift(audit: Audit) -> str | None:
+    if audit.shift is None:
+        return None
+    blind = audit.shift.blind_auc
+    least = min(audit.shift.p_values, key=audit.shift.p_values.__getitem__)
+    found = "differ" if audit.shift.shifted else "do not measurably differ"
+    return (
+        f"The known members and non-members {found} by themselves: a classifier of their brightness, colours, texture "
+        f"and the like reaches an AUC of {_interval(blind)}; they differ most in {least} "
+        f"(p = {audit.shift.p_values[least]:.2g})."
+    )
 
 
 def _interval(figure: Interval | None) -> str:

@@ -131,6 +131,13 @@ class Fakes:
         place.write_bytes(b"\x89PNG\r\n\x1a\nnothing more")
         return [place]
 
+    def checkerboard(self) -> Path:
+        """A picture of the right size that has nothing in common with the others."""
+        board = np.indices((SIDE, SIDE)).sum(0) % 2 * 255
+        return write_image(
+            self.folder / "board.png", board[..., None].repeat(3, 2).astype(np.uint8)
+        )
+
     def larger(self) -> Path:
         write_all(self.folder / "larger", pictures(2, 20).repeat(2, 1).repeat(2, 2))
         return self.folder / "larger"

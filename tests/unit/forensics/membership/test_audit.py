@@ -8,6 +8,7 @@ import pytest
 
 from forensics import audit
 from forensics.membership import examination
+from forensics.membership.audit import FITTED
 from forensics.membership.known import KnownPictures
 from forensics.verdict import Decision, Reason, Verdict
 from shared.errors import InputError, ToolkitError, WeightsError
@@ -27,7 +28,7 @@ def test_members_and_others_are_told_apart(case, methods):
     assert all(v.probability > 0.5 for v in found.verdicts[:4])
     assert all("known to be" in v.sentence for v in found.verdicts)
     assert found.standing.outcomes[Decision.MEMBER][Decision.NONMEMBER] == 0
-    assert found.standing.comparison.control == "Mean brightness"
+    assert set(found.standing.control_auc) == {"Mean brightness", FITTED}
     assert not found.standing.comparison.explained
 
 
@@ -66,6 +67,15 @@ def test_a_control_that_explains_the_scores_takes_the_answer_back(case, methods,
     found = audit(case.target, case.questioned, calibration=known, **methods, **OPTIONS)
     assert {verdict.reason for verdict in found.verdicts} == {Reason.CONTROL_EXPLAINS}
     assert all(verdict.probability is None for verdict in found.verdicts)
+
+
+def test_a_picture_of_another_kind_gets_no_answer(case, methods, fakes):
+    found = audit(
+        case.target, [*case.questioned, fakes.checkerboard()], calibration=case.known, **methods,
+        **OPTIONS,
+    )  # fmt: skip
+    assert found.verdicts[-1].reason is Reason.OUT_OF_RANGE
+    assert sum(verdict.reason is None for verdict in found.verdicts) >= 7
 
 
 def test_one_bad_picture_stops_nothing(case, methods):
@@ -116,7 +126,7 @@ def test_a_set_of_members_is_claimed_and_one_of_others_is_not(case, methods):
     used = audit(case.target, case.questioned[:4], **options).set_answer
     unused = audit(case.target, case.questioned[4:], **options).set_answer
     assert used.claimed and used.claim.p_value < 0.01
-    assert not unused.claimed and "no higher" in unused.sentence
+    assert not unused.claimed and "do not score" in unused.sentence
 
 
 def test_a_known_picture_in_question_does_not_judge_itself(case, methods):
@@ -147,7 +157,6 @@ BAD = {
     "no captioner": (WeightsError, lambda case, fakes: {"captioner": case.folder / "gone"}),
     "no such method": (InputError, lambda case, fakes: {"method": "magic"}),
     "a control that is none": (InputError, lambda case, fakes: {"controls": ["secmi"]}),
-    "no control": (InputError, lambda case, fakes: {"controls": []}),
     "only corrupt pictures": (InputError, lambda case, fakes: {"calibration": None, "images": fakes.corrupt()}),
     "error rate": (InputError, lambda case, fakes: {"error_rate": 0.9}),
 }  # fmt: skip
