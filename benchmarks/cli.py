@@ -224,12 +224,19 @@ def opt_command(
     ablation_steps: Annotated[
         int, typer.Option(min=0, help="Also train the ablations, so many steps each (minutes).")
     ] = 0,
+    people: Annotated[
+        Path | None, typer.Option(help="Manifest with test people on video: audit whose face it is.")
+    ] = None,
+    identity: Annotated[
+        Path | None, typer.Option(help="TensorFlow Lite face encoder for the audit's likeness.")
+    ] = None,
     seed: Seed = 0,
     record: Record = None,
 ) -> None:
     """OPT's claims on voices, sentences and people that it was not trained on."""
     from benchmarks.claims.opt import measure
     from benchmarks.claims.opt_ablations import ablate
+    from benchmarks.claims.opt_conditions import conditions, real_voices
     from shared.data.manifest import read_manifest
     from synthesis.opt.generator import OptDriver
 
@@ -238,6 +245,10 @@ def opt_command(
     status, result.weights["opt"] = standing(driver, "opt")
     network, manifest = OptDriver.from_pretrained(driver), read_manifest(corpus)
     found = measure(network, manifest, split=split, seed=seed)
+    found += conditions(network, manifest, split=split, seed=seed)
+    found += real_voices(network, manifest, split=split, seed=seed)
+    if people:
+        found += _audited(network, people, manifest, identity, result, seed)
     if ablation_steps:
         found += ablate(network, manifest, steps=ablation_steps, seed=seed)
     rows: Rows = [
@@ -248,6 +259,22 @@ def opt_command(
         for one in found
     ]  # fmt: skip
     finish(result, rows, record)
+
+
+def _audited(
+    driver: Any, people: Path, voices: Any, identity: Path | None, result: RunRecord, seed: int
+) -> list[Any]:
+    """Draw every source with every pose and voice; write down which renderer and encoder took part."""
+    from benchmarks.claims.opt_audit import audit
+    from shared.data.manifest import read_manifest
+    from shared.face.identity import IdentityNet
+    from synthesis.renderer.generator import Renderer
+
+    painter, encoder = Renderer.from_pretrained(), IdentityNet(identity) if identity else None
+    result.weights["renderer"] = painter.sha256
+    if encoder:
+        result.weights["identity"] = encoder.sha256
+    return audit(driver, painter, read_manifest(people), voices, encoder=encoder, seed=seed)
 
 
 @app.command("tables")

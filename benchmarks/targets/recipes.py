@@ -1,7 +1,8 @@
 """From pictures to a target: one call trains it, goes on where it was stopped, and keeps it at several ages.
 
-A folder of targets holds ``vae/`` and ``tokenizer/`` (latent targets, shared), and for the members' and the
-reference's part each ``age-NNNN/`` (a diffusers pipeline), ``run/`` (to go on from) and ``target.json``.
+A folder of targets holds ``pictures.npz`` (all parts), ``vae/`` and ``tokenizer/`` (latent targets, shared), and for
+the members' and the reference's part each ``age-NNNN/`` (a diffusers pipeline), ``run/`` (to go on from) and
+``target.json`` (what was learnt, and how).
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ from shared.errors import InputError
 from shared.training.run import Budget, fit
 
 FACTS_NAME = "target.json"
+PICTURES_NAME = "pictures.npz"
 
 
 def train_pixel(
@@ -70,7 +72,7 @@ def train_pixel(
     Returns:
         The folder of the oldest checkpoint.
     """
-    learnt = pictures.resized(profile.size).part(part, profile.training.members)
+    learnt = _kept(pictures, Path(out)).resized(profile.size).part(part, profile.training.members)
     torch.manual_seed(seed)
     unet = build_pixel(profile)
     module = DenoiserModule(
@@ -105,7 +107,7 @@ def train_latent(
     Args, Returns: as :func:`train_pixel`.
     """
     root = Path(out)
-    fitted = pictures.resized(profile.size)
+    fitted = _kept(pictures, root).resized(profile.size)
     vae, tokenizer = shared_parts(fitted, root, profile, seed=seed, device=device)
     learnt = fitted.part(part, profile.training.members)
     clean = latents_of(vae, to_pixels(learnt.images)) * vae.config.scaling_factor
@@ -152,6 +154,20 @@ def _learn_autoencoder(
     vae.cpu().eval()
     vae.register_to_config(scaling_factor=float(1 / latents_of(vae, pixels[:500]).std()))
     vae.half().save_pretrained(root / "vae", safe_serialization=True)
+
+
+def _kept(pictures: Pictures, root: Path) -> Pictures:
+    """Keep the pictures beside what learns them, so that an attack queries the very same.
+
+    Raises:
+        InputError: If others are kept there.
+    """
+    path = root / PICTURES_NAME
+    if not path.is_file():
+        pictures.save(path)
+    elif sha256_of_json(Pictures.load(path).images) != sha256_of_json(pictures.images):
+        raise InputError(f"{path} holds other pictures", fix="choose another folder")
+    return pictures
 
 
 def _claim(folder: Path, learnt: Pictures, profile: Any, seed: int) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks import evaluation_set
+from benchmarks.targets.pictures import PARTS, Pictures
 from shared.data.clip import Clip, Truth
 from shared.data.manifest import Manifest, write_manifest
 from shared.face.camera import Camera
@@ -95,3 +96,33 @@ def corpus(tmp_path_factory) -> Manifest:
                  frames=12, size=(SIDE, SIDE))
         )  # fmt: skip
     return write_manifest(root, clips)
+
+
+@pytest.fixture(scope="session")
+def drawn_parts() -> Pictures:
+    """Five pictures a part, 16 px."""
+    images = np.random.default_rng(0).integers(0, 256, (15, 16, 16, 3), dtype=np.uint8)
+    names = tuple(f"p{number}" for number in range(15))
+    parts = tuple(PARTS[number % 3] for number in range(15))
+    return Pictures(images, tuple(f"a face called {name}" for name in names), names, parts, "noise")
+
+
+@pytest.fixture(scope="session")
+def pixel_folder(drawn_parts, tmp_path_factory) -> Path:
+    from benchmarks.targets.config import pixel_profile
+    from benchmarks.targets.recipes import train_pixel
+
+    folder = tmp_path_factory.mktemp("targets") / "pixel"
+    train_pixel(drawn_parts, folder, pixel_profile("smoke"), device="cpu")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def latent_folder(drawn_parts, tmp_path_factory) -> Path:
+    from benchmarks.targets.config import latent_profile
+    from benchmarks.targets.recipes import train_latent
+
+    folder = tmp_path_factory.mktemp("targets") / "latent"
+    for part in ("members", "reference"):
+        train_latent(drawn_parts, folder, latent_profile("smoke"), part=part, device="cpu")
+    return folder

@@ -1,0 +1,129 @@
+"""What attacks cost: U-Net calls and seconds a picture, and how close the structural attack comes to the bare calls."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks.membership.plan import Plan, by_name
+from benchmarks.membership.subjects import Subject
+from benchmarks.tables import Rows, row
+from benchmarks.timing import take_turns
+from forensics.membership.pictures import Picture, as_pictures
+from forensics.membership.registry import attack_class, names
+from forensics.membership.run import score_images
+from forensics.membership.structural import Structural
+from forensics.membership.target import Target
+from shared.errors import ToolkitError
+
+OVERHEAD_LIMIT = 1.15
+LOOP_FACTOR = 3.0
+_PICTURES = 16
+
+
+def cost_rows(subject: Subject, plan: Plan, threads: int) -> Rows:
+    """Run each attack once over 16 pictures and tell its calls and its seconds a picture."""
+    images = subject.images[:_PICTURES]
+    protocol = f"{len(images)} pictures, one run, batches of {plan.batch_size}, {threads} threads"
+    facts: dict[str, Any] = {
+        "table": f"Cost, {subject.name}", "protocol": protocol, "status": "tiny", "n": len(images),
+    }  # fmt: skip
+    rows: Rows = []
+    for name in names():
+        kind = attack_class(name)
+        if kind.control or kind.needs_reference:
+            continue
+        attack, began = by_name(plan, name), time.perf_counter()
+        try:
+            scores = score_images(
+                attack, subject.target, as_pictures(images), subject.captions, plan.batch_size
+            )
+        except ToolkitError as error:
+            rows.append(row(kind.title, None, note=str(error), **facts))
+            continue
+        seconds = (time.perf_counter() - began) / len(images)
+        calls = {"U-Net calls a picture": scores.calls}
+        rows.append(row(kind.title, 1000 * seconds, unit="ms/picture", **calls, **facts))
+    return rows
+
+
+def structural_speed_rows(
+    target: Target,
+    images: Tensor,
+    captions: list[str],
+    *,
+    pictures: int = 1000,
+    batch_size: int = 50,
+    runs: int = 3,
+    threads: int = 2,
+) -> Rows:
+    """Time the structural attack against the bare calls of its networks, batched and one picture at a time.
+
+    Args:
+        target: The model.
+        images: ``(N, 3, S, S)`` in [0, 1]; repeated until there are ``pictures`` of them.
+        captions: ``(N,)``.
+        pictures: Pictures that are scored.
+        batch_size: Pictures at a time.
+        runs: Timed runs of each; they take turns.
+        threads: For the protocol; set by the caller.
+    """
+    attack = Structural()
+    texts = [captions[index % len(captions)] for index in range(pictures)]
+    tasks: dict[str, Callable[[], object]] = {
+        "attack": lambda: score_images(
+            attack, target, repeated(images, pictures), texts, batch_size
+        ),
+        "bare": lambda: _bare_calls(target, images, texts, pictures, batch_size),
+        "loop": lambda: _bare_calls(target, images, texts, pictures, 1),
+    }
+    timed = {name: timing.median for name, timing in take_turns(tasks, runs).items()}
+    facts: dict[str, Any] = {
+        "table": "Structural membership inference",
+        "protocol": f"{pictures} pictures of {images.shape[-1]} px, batches of {batch_size}, median of {runs} runs, "
+        f"{threads} threads, {target.name}",
+        "status": "tiny",
+        "n": runs,
+    }
+    return [
+        row("structural attack", pictures / timed["attack"], unit="pictures/s", **facts),
+        row(
+            "its time over that of the bare encoder, U-Net and decoder calls, batched",
+            timed["attack"] / timed["bare"], target=f"at most {OVERHEAD_LIMIT}", **facts,
+        ),
+        row(
+            "a loop of the same calls, one picture at a time, over the attack",
+            timed["loop"] / timed["attack"], target=f"at least {LOOP_FACTOR:g}", **facts,
+        ),
+    ]  # fmt: skip
+
+
+def repeated(images: Tensor, count: int) -> Iterator[Picture]:
+    """Give ``count`` pictures one by one; none but the originals is held."""
+    return itertools.islice(
+        (
+            picture
+            for turn in itertools.count()
+            for picture in as_pictures(images, turn * len(images))
+        ),
+        count,
+    )
+
+
+@torch.inference_mode()
+def _bare_calls(
+    target: Target, images: Tensor, texts: list[str], pictures: int, batch_size: int
+) -> None:
+    """Make the network calls of the structural attack, T = 100 in steps of 50, and nothing else."""
+    for first in range(0, pictures, batch_size):
+        rows = [row % len(images) for row in range(first, min(first + batch_size, pictures))]
+        z = target.encode(images[rows])
+        condition = target.condition([texts[first + place] for place in range(len(rows))])
+        for t in (0, 50):
+            target.eps(z, t, condition)
+        target.decode(z)

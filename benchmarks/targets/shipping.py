@@ -1,0 +1,71 @@
+"""From a trained target to one in the box: pipeline, pictures that it learnt, pictures that it did not, and its card."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from benchmarks.membership.subjects import ages_of
+from benchmarks.targets.pictures import Pictures
+from benchmarks.targets.recipes import FACTS_NAME, PICTURES_NAME
+from shared.custody import write_atomic
+from shared.errors import InputError
+from shared.zoo.checkpoints import CARD_NAME, ZOO
+from shared.zoo.pipelines import register_pipeline
+
+LIMIT = 5_000_000
+"""Bytes that a shipped target may take."""
+
+_KEPT = ("model_index.json", "unet", "vae", "text_encoder", "tokenizer", "scheduler")
+
+
+def ship(folder: str | Path, name: str, card: str, *, pictures: int = 100, zoo: Path = ZOO) -> Path:
+    """Copy a target's oldest checkpoint into the zoo, with pictures of both classes, and register it.
+
+    ``members.json`` lists everything that it learnt; ``members/`` and ``nonmembers/`` hold the first ``pictures`` of
+    each class as PNG files at the target's size, with their captions.
+
+    Args:
+        folder: Of ``benchmarks targets train``.
+        name: In the zoo.
+        card: Markdown for people.
+        pictures: Pictures of each class.
+        zoo: Where ``weights/`` lies.
+
+    Raises:
+        InputError: If there is no finished checkpoint, or the result is larger than 5 MB.
+    """
+    root = Path(folder)
+    ages = ages_of(root / "members")
+    if not ages:
+        raise InputError(f"no finished target in {root}", fix="benchmarks targets train")
+    age, place = max(ages.items())
+    target = zoo / "weights" / name
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    for part in _KEPT:
+        source = place / part
+        if source.is_dir():
+            shutil.copytree(source, target / part)
+        elif source.is_file():
+            shutil.copy2(source, target / part)
+    facts = json.loads((root / "members" / FACTS_NAME).read_text("utf-8"))
+    listed = {
+        "learnt": facts["learnt"],
+        "epochs": age,
+        "source": facts["source"],
+        "seed": facts["seed"],
+    }
+    write_atomic(target / "members.json", json.dumps(listed, indent=1) + "\n")
+    known = Pictures.load(root / PICTURES_NAME).resized(facts["profile"]["size"])
+    known.part("members", pictures).write_folder(target / "members")
+    known.part("nonmembers", pictures).write_folder(target / "nonmembers")
+    write_atomic(target / CARD_NAME, card.rstrip() + "\n")
+    size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
+    if size > LIMIT:
+        raise InputError(
+            "the target is too large to ship", found=f"{size / 1e6:.1f} MB", expected="5 MB"
+        )
+    register_pipeline(name, zoo=zoo)
+    return target

@@ -1,0 +1,133 @@
+"""The membership benchmark on tiny targets, from folders to a record that becomes tables."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from benchmarks.cli import app
+from benchmarks.membership.claims import claim_rows
+from benchmarks.membership.cost import repeated, structural_speed_rows
+from benchmarks.membership.main_table import Line, auc_gap, main_rows
+from benchmarks.membership.plan import entries, plan_named
+from benchmarks.membership.scoring import ClassScores, Scorer
+from benchmarks.membership.subjects import read_subjects
+from benchmarks.tables import write_results
+from forensics.membership.structural import Structural
+from shared.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def record(pixel_folder, latent_folder, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("membership")
+    done = CliRunner().invoke(
+        app,
+        ["membership", str(pixel_folder), str(latent_folder), "--profile", "smoke", "--threads",
+         "1", "--out", str(folder / "scores"), "--record", str(folder / "records/membership.json")],
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    return folder
+
+
+def rows_of(folder, table: str) -> list[dict]:
+    rows = json.loads((folder / "records/membership.json").read_text())["result"]["rows"]
+    return [row for row in rows if row["table"].startswith(table)]
+
+
+def test_the_record_becomes_tables(record):
+    page = write_results(record / "records", record / "page.md").read_text()
+    for title in ("### pixel, 2 epochs", "### latent, 2 epochs", "### Claims, latent",
+                  "### Robustness, pixel", "### Ablations of DRC, latent", "### Cost, pixel"):  # fmt: skip
+        assert title in page
+
+
+def test_every_attack_and_control_has_a_row_with_both_ages(record):
+    rows = rows_of(record, "latent, 2 epochs")
+    labels = {row["figure"].removeprefix("AUC of ") for row in rows}
+    for title in ("Structural MIA", "DRC", "SecMI (stat)", "PIA", "PIAN", "PFAMI (Met)", "SimA",
+                  "CLiD (th)", "ReDiffuse", "GAN-Leaks", "Monte Carlo", "Naive loss",
+                  "Texture of the picture", "Autoencoder alone", "DRC on random weights",
+                  "Structural MIA on the reference model", "DRC less the reference model's"):  # fmt: skip
+        assert title in labels
+    measured = [row for row in rows if row["value"] is not None]
+    assert all(0 <= row["value"] <= 1 and "AUC, 1 epochs" in row for row in measured)
+    assert all(row["status"] == "smoke" for row in rows)
+    assert all("best control" in row for row in measured if row["kind"] == "attack")
+
+
+def test_what_cannot_judge_a_target_says_why(record):
+    row = next(row for row in rows_of(record, "pixel, 2") if "CLiD" in row["figure"])
+    assert row["value"] is None
+    assert row["note"]
+
+
+def test_a_second_run_scores_nothing_again(record, pixel_folder, monkeypatch):
+    def fail(*_, **__):
+        raise AssertionError("scored again")
+
+    monkeypatch.setattr(Structural, "score", fail)
+    subject = read_subjects(pixel_folder, 4)[0]
+    scores = Scorer(record / "scores", 4, 0)(plan_named("smoke").structural, subject)
+    assert len(scores.members) == len(scores.nonmembers) == 4
+
+
+def test_members_come_first_and_are_those_that_were_learnt(latent_folder, drawn_parts):
+    subject = read_subjects(latent_folder, 4)[-1]
+    learnt = drawn_parts.part("members", 4)
+    assert subject.captions[:4] == learnt.captions
+    first = subject.images[0].permute(1, 2, 0).mul(255).round().numpy()
+    np.testing.assert_array_equal(first, learnt.images[0])
+    assert (subject.age, subject.reference_age, subject.first(2).count) == (2, 2, 2)
+
+
+def perfect(rng, shift: float) -> ClassScores:
+    return ClassScores(rng.normal(shift, 1, 60), rng.normal(0, 1, 60), 1.0)
+
+
+def test_claims_answer_with_the_sign_of_the_gap(latent_folder):
+    subject = read_subjects(latent_folder, 4)[-1]
+    rng = np.random.default_rng(0)
+    shifts = {"Structural MIA": 3.0, "DRC": 0.0, "SecMI (stat)": 1.0, "PIA": 0.5}
+    lines = {
+        entry.label: Line(entry, perfect(rng, shifts.get(entry.label, 0.0)))
+        for entry in entries(plan_named("smoke"), None)
+    }
+    rows = claim_rows([(subject, lines)], {}, seed=0)
+    notes = {row["figure"].split("?")[0]: row["note"] for row in rows}
+    assert notes["Does structure beat pixels"] == "yes; best rival: SecMI (stat)"
+    assert notes["Does DRC beat the rest"].startswith("no, it is behind; best other: Structural")
+    table = main_rows([(subject, lines)], seed=0)
+    assert table[0]["explained by it"] == "no"
+
+
+def test_a_gap_to_oneself_is_nothing():
+    scores = perfect(np.random.default_rng(1), 1.0)
+    gap = auc_gap(scores, scores, 0)
+    assert (gap.value, gap.low, gap.high) == (0, 0, 0)
+
+
+def test_speed_compares_the_attack_with_its_bare_calls(latent_folder):
+    subject = read_subjects(latent_folder, 4)[-1]
+    rows = structural_speed_rows(
+        subject.target, subject.images, list(subject.captions), pictures=12, batch_size=4, runs=1,
+        threads=1,
+    )  # fmt: skip
+    assert [row.get("target") for row in rows] == [None, "at most 1.15", "at least 3"]
+    assert all(row["value"] > 0 for row in rows)
+
+
+def test_repeated_pictures_count_on():
+    pictures = list(repeated(torch.rand(3, 3, 4, 4), 7))
+    assert [picture.index for picture in pictures] == list(range(7))
+    assert torch.equal(pictures[6].image, pictures[0].image)
+
+
+def test_a_folder_without_a_target_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no finished target"):
+        read_subjects(tmp_path, 4)
+    with pytest.raises(InputError, match="unknown profile"):
+        plan_named("huge")

@@ -1,0 +1,33 @@
+"""A target goes into the box with the pictures that one needs to audit it."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+
+from benchmarks.targets import shipping
+from forensics.membership.target import open_target
+from shared.errors import InputError
+from shared.zoo.pipelines import find_pipeline
+
+
+def test_a_shipped_target_can_be_audited(latent_folder, tmp_path):
+    shipping.ship(latent_folder, "tiny", "# Tiny", pictures=3, zoo=tmp_path)
+    folder = find_pipeline("tiny", zoo=tmp_path)
+    assert open_target(folder).image_size == 16
+    learnt = json.loads((folder / "members.json").read_text())["learnt"]
+    shown = [row["image"] for row in csv.DictReader((folder / "members/captions.csv").open())]
+    others = [row["image"] for row in csv.DictReader((folder / "nonmembers/captions.csv").open())]
+    assert set(shown) < set(learnt)
+    assert not set(others) & set(learnt)
+    assert all((folder / "nonmembers" / name).is_file() for name in others)
+
+
+def test_too_large_a_target_is_refused(pixel_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(shipping, "LIMIT", 1000)
+    with pytest.raises(InputError, match="too large"):
+        shipping.ship(pixel_folder, "tiny", "# Tiny", pictures=2, zoo=tmp_path)
+    with pytest.raises(InputError, match="no finished target"):
+        shipping.ship(tmp_path, "tiny", "# Tiny", zoo=tmp_path)
