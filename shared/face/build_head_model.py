@@ -170,11 +170,13 @@ class Sightings:
         detections: ``(N, 478, 2)`` px.
         vertices: ``(N, V, 2)`` true projections of the model's vertices, px.
         people: ``(N,)`` whom each shows.
+        metres_per_pixel: ``(N,)`` at the depth of the head's origin.
     """
 
     detections: Array
     vertices: Array
     people: Index
+    metres_per_pixel: Array
 
 
 def sight_landmarks(model: HeadModel, first: int, count: int, looks: Path | None) -> Sightings:
@@ -187,7 +189,7 @@ def sight_landmarks(model: HeadModel, first: int, count: int, looks: Path | None
         looks: MakeHuman's looks for every second person, or None.
     """
     net, mesh = LandmarkNet(), load_base_mesh()
-    detections, vertices, people = [], [], []
+    detections, vertices, people, scales = [], [], [], []
     for number in range(first, first + count):
         own_looks = looks if number % 2 else None
         person = sample_person(RENDERED_SEED + number, own_looks)
@@ -206,7 +208,8 @@ def sight_landmarks(model: HeadModel, first: int, count: int, looks: Path | None
                     detections.append(found.points)
                     vertices.append(seen.astype(np.float32))
                     people.append(number)
-    return Sightings(np.stack(detections), np.stack(vertices), np.array(people))
+                    scales.append(-place[2] / stage.camera.focal)
+    return Sightings(np.stack(detections), np.stack(vertices), np.array(people), np.array(scales))
 
 
 def _poses(number: int) -> tuple[Array, Array, Array]:

@@ -10,11 +10,12 @@
 
 The cost of a frame, all lengths in metres at the head's depth:
 
-    sum_l huber(|project(R (mean + id a + exp e) + t) - p_l| / sigma_l) / CROWD
-        + |a|^2 + |(e - e_0) / sigma_e|^2,        0 <= e <= 1
+    sum_l huber(|project(R (mean + id a + exp e) + t) + sum_k b_k mode_kl - p_l| / sigma_l) / CROWD
+        + |b|^2 + |a|^2 + (e - e_0)' C^-1 (e - e_0),        0 <= e <= 1
 
-sigma_l is what the landmark network was measured to err on renders (``HeadModel.landmark_spread``). CROWD
-says how many neighbouring landmarks err together.
+What the landmark network errs, its modes and each landmark's own sigma_l, was measured on renders
+(:mod:`shared.face.landmark_errors`); the amounts b of the modes are eliminated. CROWD says how many
+neighbouring landmarks err together beyond that. C is diagonal but for the two sides of the face.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from shared.errors import InputError
 from shared.face.camera import Camera, euler_angles
 from shared.face.gauss_newton import Rays, State, fit_frames, fit_identity, fit_pose, initial_pose
 from shared.face.head_model import LANDMARKS_478, HeadModel
+from shared.face.landmark_errors import LandmarkErrors
 from shared.motion import FACE_UNITS, UNIT, Motion
 
 Array = NDArray[np.floating]
@@ -38,9 +40,11 @@ CROWD = 12.0
 """Landmarks that share one error (ours: chosen on renders)."""
 IRIS_CROWD = 5.0
 """The five points of an iris stand or fall together."""
+SYMMETRY = 0.8
+"""Correlation of the units of the two sides; both eyes look the same way (ours)."""
 IDENTITY_FRAMES = 32
 _EYES = 0.085
-"""Distance of the eyes' outer corners on the mean head, metres: the unit of landmark_spread."""
+"""Distance of the eyes' outer corners on the mean head, metres: the unit of the residual."""
 _FEWEST = 20
 """Landmarks that a fit needs at the least."""
 _SHUT = 0.045
@@ -108,7 +112,7 @@ def fit_landmarks(
     Raises:
         InputError: If shapes are wrong, values are not finite, or the points lie all in one place.
     """
-    seen = _observe(points, model, camera, weights, blendshapes)
+    seen = _observe(points, camera, weights, blendshapes)
     bases = model.landmark_bases("478")
     state = fit_pose(seen, initial_pose(seen.rays, bases.mean), bases.mean)
     if identity is None:
@@ -141,7 +145,6 @@ def fit_image(
 
 def _observe(
     points: Array,
-    model: HeadModel,
     camera: Camera,
     weights: Array | None,
     blendshapes: Array | None,
@@ -183,12 +186,14 @@ def _observe(
             )
         known = list(_NETWORK_UNITS)
         expected[:, known] = np.clip(np.asarray(blendshapes)[:, known], 0, 1)
-    sigma = model.landmark_spread.astype(np.float64) * _EYES
+    errors = LandmarkErrors.load()
     share = np.full(LANDMARKS_478, 1 / CROWD)
     share[468:] = 1 / IRIS_CROWD
     rays = (points - camera.center) / camera.focal * [1, -1]
-    precision = trust * _openness(points) / sigma**2
-    return Rays(rays.swapaxes(1, 2), precision, share, expected, expression_precision())
+    precision = trust * _openness(points) / errors.own.astype(np.float64) ** 2
+    return Rays(
+        rays.swapaxes(1, 2), precision, share, expected, expression_precision(), errors.modes
+    )  # fmt: skip
 
 
 def _openness(points: Array) -> Array:
@@ -202,11 +207,33 @@ def _openness(points: Array) -> Array:
 
 
 def expression_precision() -> Array:
-    """Return 1 / sigma_e^2 ``(52,)`` of the face units: how rarely and how weakly they act."""
+    """Return the inverse covariance ``(52, 52)`` of the face units: how weakly and how alike they act."""
     sigma = np.zeros(len(FACE_UNITS))
+    likeness = np.eye(len(FACE_UNITS))
     for place, unit in enumerate(FACE_UNITS):
         sigma[place] = next(value for name, value in _UNIT_SIGMA.items() if unit.startswith(name))
-    return 1.0 / sigma**2
+        if (other := opposite_unit(unit)) is not None:
+            likeness[place, UNIT[other]] = SYMMETRY
+    return np.asarray(np.linalg.inv(sigma[:, None] * likeness * sigma))
+
+
+def opposite_unit(unit: str) -> str | None:
+    """Return the unit that moves the other side of the face alike, or None.
+
+    Example:
+        >>> opposite_unit("mouthSmileLeft"), opposite_unit("eyeLookInRight"), opposite_unit("jawLeft")
+        ('mouthSmileRight', 'eyeLookOutLeft', None)
+    """
+    if unit in ("jawLeft", "jawRight", "mouthLeft", "mouthRight"):
+        return None
+    swapped = {"Left": "Right", "Right": "Left"}
+    side = next((name for name in swapped if unit.endswith(name)), None)
+    if side is None:
+        return None
+    stem = unit.removesuffix(side)
+    if stem.startswith("eyeLook"):
+        stem = {"eyeLookIn": "eyeLookOut", "eyeLookOut": "eyeLookIn"}.get(stem, stem)
+    return stem + swapped[side]
 
 
 def _motion(state: State, fps: Fraction, smooth: bool) -> Motion:

@@ -4,11 +4,12 @@ One step for T frames, all of them in a few large products:
 
     head = person + e · B_exp ── turn, shift, project ──► gap (T, 2 L), weighted by precision and Huber's rule
     columns J (T, 2 L, 58) = d gap / d (turn 3, shift 3, expression 52)
-    normal  N = J'J + prior, gradient g = J'gap + prior (e - e_0)
+    normal  N = J'J - V + prior, gradient g = J'gap - v + prior (e - e_0)
     step = - N^-1 g, expression clipped to [0, 1]; units that a bound holds are left out of N
 
 The identity a (I,) is shared by all frames; their own unknowns are eliminated from its equations by the Schur
-complement: S = J_a'J_a - C N^-1 C', with C = J_a'J.
+complement: S = J_a'J_a - C N^-1 C', with C = J_a'J. The amounts b of the landmark network's error modes U
+(:mod:`shared.face.landmark_errors`) are eliminated in the same way: V = J'U (U'U + 1)^-1 U'J.
 
 Lengths are metres at the head's depth: rays times the head's distance.
 """
@@ -43,7 +44,9 @@ class Rays:
         precision: ``(T, L)`` one over variance, per square metre at the head's depth.
         share: ``(L,)`` one over the number of landmarks that share an error.
         expected: ``(T, 52)`` the prior's mean of the expression.
-        stiffness: ``(52,)`` the prior's one over variance of the expression.
+        stiffness: ``(52, 52)`` the prior's inverse covariance of the expression.
+        modes: ``(2, L, K)`` metres, the errors that landmarks make together, along the eye line and
+            upwards across it.
     """
 
     rays: Array
@@ -51,6 +54,7 @@ class Rays:
     share: Array
     expected: Array
     stiffness: Array
+    modes: Float32
 
     def __getitem__(self, frames: slice | Array) -> Rays:
         """Return some of the frames."""
@@ -60,6 +64,7 @@ class Rays:
             self.share,
             self.expected[frames],
             self.stiffness,
+            self.modes,
         )
 
 
@@ -113,12 +118,21 @@ class _Linear:
         pose: ``(T, 2 L, 6)`` its derivative by a turn about the camera's axes and by a shift.
         rays: ``(T, 2, L)``.
         scale: ``(T, 1, L)`` weight over depth: what a shift of a point across the view is worth.
+        modes: ``(T, K, 2 L)`` the error modes, weighted.
+        inverse: ``(T, K, K)`` of U'U + 1.
     """
 
     gap: Array
     pose: Array
     rays: Array
     scale: Array
+    modes: Float32
+    inverse: Float32
+
+    def told(self, columns: Array) -> tuple[Float32, Float32]:
+        """Return U'J ``(T, K, C)`` and its settled form ((U'U + 1)^-1 U'J)' ``(T, C, K)`` of columns J."""
+        told = self.modes @ columns.astype(np.float32, copy=False)
+        return told, (self.inverse @ told).swapaxes(1, 2)
 
 
 def _linearise(seen: Rays, state: State, head: Array) -> _Linear:
@@ -135,9 +149,26 @@ def _linearise(seen: Rays, state: State, head: Array) -> _Linear:
     slope[..., 2] = rays
     pose = np.concatenate([np.cross(turned[:, None], slope), slope], axis=-1) * scale[..., None]
     frames = len(gap)
+    modes = _weighted_modes(seen.modes, state.rotation, weight)
+    inner = modes @ modes.swapaxes(1, 2) + np.eye(modes.shape[1], dtype=np.float32)
     return _Linear(
-        (gap * weight[:, None]).reshape(frames, -1), pose.reshape(frames, -1, 6), rays, scale
+        (gap * weight[:, None]).reshape(frames, -1),
+        pose.reshape(frames, -1, 6),
+        rays,
+        scale,
+        modes,
+        np.linalg.inv(inner),
     )
+
+
+def _weighted_modes(modes: Float32, rotation: Array, weight: Array) -> Float32:
+    """Return error modes (2, L, K) as ``(T, K, 2 L)``, rolled with each head and weighted (T, L)."""
+    frames, (_, points, count) = len(weight), modes.shape
+    line = rotation[:, :2, 0] / np.linalg.norm(rotation[:, :2, 0], axis=1, keepdims=True)
+    axes = np.stack([line, np.stack([-line[:, 1], line[:, 0]], axis=-1)], axis=-1)
+    turned = axes.astype(np.float32) @ modes.reshape(2, -1)
+    turned = turned.reshape(frames, 2, points, count) * weight[:, None, :, None].astype(np.float32)
+    return turned.reshape(frames, 2 * points, count).swapaxes(1, 2)
 
 
 def _moved(state: State, step: Array) -> State:
@@ -199,15 +230,16 @@ def _equations(seen: Rays, state: State, person: Array, basis: NDArray[np.float3
         [linear.pose.astype(np.float32), _columns(linear, state.rotation, basis)], axis=-1
     )
     across = columns.swapaxes(1, 2)
-    normal = (across @ columns).astype(np.float64)
-    gradient = (across @ linear.gap[..., None].astype(np.float32))[..., 0].astype(np.float64)
-    prior = seen.stiffness
-    gradient[:, 6:] += prior * (state.expression - seen.expected)
+    told, settled = linear.told(columns)
+    gap = linear.gap[..., None].astype(np.float32)
+    normal = (across @ columns - settled @ told).astype(np.float64)
+    gradient = (across @ gap - settled @ (linear.modes @ gap))[..., 0].astype(np.float64)
+    gradient[:, 6:] += (state.expression - seen.expected) @ seen.stiffness
     free = np.ones(gradient.shape, bool)
     free[:, 6:] = (state.expression > 0) | (gradient[:, 6:] < 0)
     free[:, 6:] &= (state.expression < 1) | (gradient[:, 6:] > 0)
     every = np.arange(normal.shape[1])
-    normal[:, every[6:], every[6:]] += prior
+    normal[:, 6:, 6:] += seen.stiffness
     normal *= free[:, :, None] & free[:, None, :]
     normal[:, every, every] += ~free
     return _Equations(linear, normal, gradient * free, columns, free)
@@ -261,12 +293,16 @@ def fit_identity(seen: Rays, state: State, bases: LinearPoints) -> Array:
         now = _equations(seen, state, person, basis)
         own = _columns(now.linear, state.rotation, own_basis)
         across = own.swapaxes(1, 2)
-        cross = (across @ now.columns).astype(np.float64) * now.free[:, None]
+        told, settled = now.linear.told(own)
+        gap = now.linear.gap[..., None]
+        cross = across @ now.columns - settled @ (now.linear.modes @ now.columns)
+        cross = cross.astype(np.float64) * now.free[:, None]
         # Schur complement: what is left of the identity's equations once each frame has done its best.
         right = np.concatenate([cross.swapaxes(1, 2), now.gradient[..., None]], axis=-1)
         solved = np.linalg.solve(now.normal, right)
-        normal = (across @ own - cross @ solved[..., :-1]).sum(axis=0) / worth
-        pull = (across @ now.linear.gap[..., None] - cross @ solved[..., -1:]).sum(axis=0) / worth
+        normal = (across @ own - settled @ told - cross @ solved[..., :-1]).sum(axis=0) / worth
+        pull = across @ gap - settled @ (now.linear.modes @ gap) - cross @ solved[..., -1:]
+        pull = pull.sum(axis=0) / worth
         change = -np.linalg.solve(normal + np.eye(len(identity)), pull[:, 0] + identity)
         identity = identity + change
         state = _moved(state, -(solved[..., -1] + solved[..., :-1] @ change))

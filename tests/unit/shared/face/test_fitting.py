@@ -8,7 +8,7 @@ import pytest
 
 from shared.errors import InputError
 from shared.face.camera import Camera
-from shared.face.fitting import fit_image, fit_landmarks, smoothed
+from shared.face.fitting import expression_precision, fit_image, fit_landmarks, smoothed
 from shared.face.head_model import HeadModel
 from shared.motion import FACE_UNITS, UNIT, Motion
 
@@ -230,7 +230,8 @@ def test_columns_are_the_derivative_of_the_projection(model: HeadModel, truth) -
     rays = ((points[:2] - 128) / CAMERA.focal * [1, -1]).swapaxes(1, 2)
     # A tiny precision keeps every landmark within Huber's quadratic part, where weights are constant.
     ones = np.full((2, 478), 1e-6)
-    seen = solver.Rays(rays, ones, np.ones(478), np.zeros((2, 52)), np.ones(52))
+    no_modes = np.zeros((2, 478, 1), np.float32)
+    seen = solver.Rays(rays, ones, np.ones(478), np.zeros((2, 52)), np.eye(52), no_modes)
     start = solver.fit_pose(seen, solver.initial_pose(rays, bases.mean), bases.mean)
     start = solver.State(start.rotation, start.translation, np.full((2, 52), 0.5))
     person = bases.mean + np.tensordot(identity, bases.identity, 1)
@@ -256,3 +257,69 @@ def test_a_head_turned_far_is_still_found(model: HeadModel, truth, turn: float) 
     far = Motion(rotation, motion.translation[:2], motion.expression[:2], motion.fps)
     fit = fit_landmarks(seen(model, far, identity), model, CAMERA, identity=identity)
     assert np.degrees(np.abs(fit.motion.rotation - rotation)).max() < 1
+
+
+def test_modes_count_as_unknowns_of_their_own(model: HeadModel, truth) -> None:
+    from shared.face import gauss_newton as solver
+    from shared.face.landmark_errors import LandmarkErrors
+
+    bases, points = model.landmark_bases("478"), truth[2][:1]
+    rays = ((points - 128) / CAMERA.focal * [1, -1]).swapaxes(1, 2)
+    modes = LandmarkErrors.load().modes[..., :3]
+    seen = solver.Rays(
+        rays, np.full((1, 478), 1e3), np.ones(478), np.zeros((1, 52)), np.eye(52), modes
+    )
+    start = solver.fit_pose(seen, solver.initial_pose(rays, bases.mean), bases.mean)
+    basis = np.ascontiguousarray(bases.expression.transpose(2, 1, 0), np.float32)
+    now = solver._equations(seen, start, bases.mean, basis)
+    joint = np.concatenate([now.columns[0], now.linear.modes[0].T], axis=1).astype(np.float64)
+    normal = joint.T @ joint
+    normal[6:58, 6:58] += np.eye(52)
+    normal[58:, 58:] += np.eye(3)
+    both = np.concatenate([np.zeros(58, bool), np.ones(3, bool)])
+    inner = np.linalg.solve(normal[both][:, both], normal[both][:, ~both])
+    reduced = normal[~both][:, ~both] - normal[~both][:, both] @ inner
+    free = now.free[0]
+    np.testing.assert_allclose(
+        now.normal[0][free][:, free], reduced[free][:, free], rtol=1e-4, atol=1e-4 * reduced.max()
+    )
+
+
+def test_an_error_that_the_network_makes_as_a_whole_is_not_taken_for_a_turn(
+    model: HeadModel, truth
+) -> None:
+    from shared.face.landmark_errors import LandmarkErrors
+
+    motion, identity, _ = truth
+    calm = motion[:1]
+    points = seen(model, calm, identity)
+    depth = -calm.translation[0, 2]
+    mode = LandmarkErrors.load().modes[:, :, 0].T * [1, -1] * CAMERA.focal / depth
+    fit = fit_landmarks(points + 1.5 * mode, model, CAMERA, identity=identity, smooth=False)
+    moved = np.linalg.norm(1.5 * mode, axis=-1).mean() / (EYES * CAMERA.focal / depth)
+    assert fit.residual[0] > 0.5 * moved
+    assert np.degrees(np.abs(fit.motion.rotation - calm.rotation)).max() < 1
+
+
+def test_an_open_mouth_is_fitted_as_far_open_as_it_is_seen(model: HeadModel, truth) -> None:
+    identity = truth[1]
+    motion = truth[0][:1]
+    face = motion.expression.copy()
+    face[:] = 0
+    for name, value in {"mouthSmile": 0.8, "mouthUpperUp": 0.5, "mouthLowerDown": 0.6}.items():
+        face[:, [UNIT[f"{name}Left"], UNIT[f"{name}Right"]]] = value
+    smiling = Motion(motion.rotation, motion.translation, face, motion.fps)
+    points = seen(model, smiling, identity)
+    fit = fit_image(points[0], model, CAMERA)
+    again = seen(model, fit.motion, fit.identity)
+    gaps = [np.linalg.norm(p[0, 13] - p[0, 14]) for p in (points, again)]
+    assert gaps[1] == pytest.approx(gaps[0], rel=0.15)
+
+
+def test_both_sides_of_a_face_are_expected_to_act_alike() -> None:
+    covariance = np.linalg.inv(expression_precision())
+    left, right, out = (UNIT[name] for name in ("mouthSmileLeft", "mouthSmileRight", "mouthPucker"))
+    assert covariance[left, right] == pytest.approx(0.8 * covariance[left, left])
+    assert covariance[left, out] == pytest.approx(0)
+    eyes = covariance[UNIT["eyeLookInLeft"]]
+    assert np.argsort(eyes)[-2] == UNIT["eyeLookOutRight"]
