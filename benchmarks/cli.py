@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks.tables import Rows, parts_of, rich_table, row, write_record, write_results
+from benchmarks.targets.cli import app as targets_app
 from shared.console import run
 from shared.custody import RunRecord
 
@@ -24,6 +25,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(targets_app, name="targets")
 errors = Console(stderr=True)
 
 RECORDS = Path("runs") / "records"
@@ -76,6 +78,9 @@ def speed_command(
     published: Annotated[
         bool, typer.Option(help="Time the published networks too (minutes on a CPU).")
     ] = True,
+    membership: Annotated[
+        bool, typer.Option(help="Time the structural membership attack on 1,000 pictures too.")
+    ] = True,
     record: Record = None,
 ) -> None:
     """Frames a second of the whole pipeline by stage, at 256 px and native 1024 px, and of published networks."""
@@ -91,6 +96,10 @@ def speed_command(
         ours = speed.our_contenders(pipeline.painter, pipeline.source)
         others = speed.published_contenders() if published else []
         rows += speed.comparison_rows(ours, others, runs=runs, threads=threads)
+        if membership:
+            from benchmarks.membership.cost import shipped_speed_rows
+
+            rows += shipped_speed_rows(runs=runs, threads=threads)
     finish(result, rows, record)
 
 
@@ -225,7 +234,8 @@ def opt_command(
         int, typer.Option(min=0, help="Also train the ablations, so many steps each (minutes).")
     ] = 0,
     people: Annotated[
-        Path | None, typer.Option(help="Manifest with test people on video: audit whose face it is.")
+        Path | None,
+        typer.Option(help="Manifest with test people on video: audit whose face it is."),
     ] = None,
     identity: Annotated[
         Path | None, typer.Option(help="TensorFlow Lite face encoder for the audit's likeness.")
@@ -258,6 +268,43 @@ def opt_command(
         }
         for one in found
     ]  # fmt: skip
+    finish(result, rows, record)
+
+
+@app.command("membership")
+def membership_command(
+    targets: Annotated[list[Path], typer.Argument(help="Folders of `benchmarks targets train`.")],
+    profile: Annotated[str, typer.Option(help="smoke, cpu, gpu or paper.")] = "cpu",
+    pictures: Annotated[
+        int | None,
+        typer.Option(min=2, help="Members, and as many non-members [default: the profile's]."),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="Folder of finished scores; it resumes.")
+    ] = (Path("runs") / "membership"),
+    threads: Annotated[int, typer.Option(min=1, help="Threads of torch.")] = 2,
+    device: Annotated[str, typer.Option(help="Where the models run: cpu, cuda.")] = "cpu",
+    seed: Seed = 0,
+    record: Record = None,
+) -> None:
+    """Every membership attack and control on targets whose members are known; robustness, ablations, cost, claims."""
+    from benchmarks.membership.plan import plan_named
+    from benchmarks.membership.run import measure
+    from benchmarks.timing import machine
+    from benchmarks.timing import threads as using
+
+    plan = plan_named(profile, pictures)
+    settings = {"profile": profile, "pictures": plan.pictures, "seed": seed, **machine()}
+    result = RunRecord("benchmarks.membership", settings=settings)
+    with using(threads):
+        rows, result.weights = measure(
+            targets, plan, out, seed=seed, threads=threads, device=device,
+            progress=lambda text: errors.print(text, markup=False),
+        )  # fmt: skip
+    result.notes.append(
+        "Best control: of those without a trained model, the one that separates the same pictures best, in either "
+        "direction."
+    )
     finish(result, rows, record)
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import multiprocessing
+import resource
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,16 +17,21 @@ from benchmarks.membership.plan import Plan, by_name
 from benchmarks.membership.subjects import Subject
 from benchmarks.tables import Rows, row
 from benchmarks.timing import take_turns
-from forensics.membership.pictures import Picture, as_pictures
+from forensics.membership.captions import read_captions
+from forensics.membership.pictures import Picture, as_pictures, find_images, read_images
 from forensics.membership.registry import attack_class, names
 from forensics.membership.run import score_images
 from forensics.membership.structural import Structural
-from forensics.membership.target import Target
+from forensics.membership.target import Target, open_target
 from shared.errors import ToolkitError
+from shared.zoo.pipelines import find_pipeline, shipped_pipelines
 
 OVERHEAD_LIMIT = 1.15
 LOOP_FACTOR = 3.0
 _PICTURES = 16
+
+SHIPPED_LATENT = "target-portraits"
+"""The shipped target that the attack is timed on."""
 
 
 def cost_rows(subject: Subject, plan: Plan, threads: int) -> Rows:
@@ -127,3 +135,40 @@ def _bare_calls(
         for t in (0, 50):
             target.eps(z, t, condition)
         target.decode(z)
+
+
+def shipped_speed_rows(*, pictures: int = 1000, runs: int = 3, threads: int = 2) -> Rows:
+    """Time the structural attack on the shipped latent target, and see whether its memory grows; no row without one."""
+    if SHIPPED_LATENT not in shipped_pipelines():
+        return []
+    folder = find_pipeline(SHIPPED_LATENT)
+    target, images, captions = _opened(folder)
+    rows = structural_speed_rows(
+        target, images, captions, pictures=pictures, runs=runs, threads=threads
+    )
+    few, many = (peak_megabytes(folder, count) for count in (pictures // 5, pictures))
+    facts = {name: rows[0][name] for name in ("table", "protocol", "status")}
+    growth = f"{few:.0f} MB with {pictures // 5} pictures"
+    return [*rows, row("peak memory", many, unit="MB", note=growth, **facts)]
+
+
+def peak_megabytes(folder: Path, pictures: int) -> float:
+    """Return the peak resident memory of a process that scores so many pictures, MB."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1) as pool:
+        return pool.apply(_peak_of_run, (folder, pictures))
+
+
+def _peak_of_run(folder: Path, pictures: int) -> float:
+    target, images, captions = _opened(folder)
+    texts = [captions[index % len(captions)] for index in range(pictures)]
+    score_images(Structural(), target, repeated(images, pictures), texts, 50)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+
+
+def _opened(folder: Path) -> tuple[Target, Tensor, list[str]]:
+    """Open a shipped target with the pictures beside it."""
+    target, paths = open_target(folder), find_images(folder)
+    pictures = (picture.image for picture in read_images(paths, target.image_size))
+    images = torch.stack([image for image in pictures if image is not None])
+    return target, images, read_captions(folder / "captions.csv", paths)

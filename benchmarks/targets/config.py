@@ -93,7 +93,7 @@ _AGES = (25, 100, 400)
 
 PIXEL: dict[str, PixelProfile] = {
     "smoke": PixelProfile(Training(4, (1, 2), 2, warmup=1), 8, (8, 8)),
-    "cpu": PixelProfile(Training(256, _AGES, 16)),
+    "cpu": PixelProfile(Training(1000, _AGES, 16)),
     "gpu": PixelProfile(
         Training(1000, _AGES, 128, 2e-4, 500, 0.9995, "bf16-mixed"), 32, (128, 256, 256, 256), 2, True
     ),
@@ -107,7 +107,7 @@ LATENT: dict[str, LatentProfile] = {
     "smoke": LatentProfile(
         Training(4, (1, 2), 2, warmup=1), 16, (8, 8), 4, 3, (8, 8), text_width=8, tokens=16
     ),
-    "cpu": LatentProfile(Training(500, _AGES, 32)),
+    "cpu": LatentProfile(Training(1000, _AGES, 32)),
     "gpu": LatentProfile(
         Training(2000, _AGES, 128, 2e-4, 500, 0.9995, "bf16-mixed"),
         64, (32, 64, 128), 4, 20_000, (128, 256, 384), 2, 256, 4,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -23,7 +23,6 @@ from shared.errors import InputError
 
 Part = Literal["members", "nonmembers", "reference"]
 PARTS: tuple[Part, ...] = ("members", "nonmembers", "reference")
-CAPTIONS_NAME = "captions.csv"
 
 
 @dataclass(frozen=True)
@@ -135,20 +134,23 @@ class Pictures:
                 raise InputError("an identity is in two parts", found=f"{own}: {home[own]}, {part}")
         return self
 
-    def write_folder(self, folder: str | Path) -> Path:
-        """Write the pictures as PNG files beside a ``captions.csv`` (``image,caption``)."""
+    def write_images(self, folder: str | Path) -> Path:
+        """Write the pictures as PNG files."""
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
-        table = io.StringIO()
-        rows = csv.writer(table, lineterminator="\n")
-        rows.writerow(["image", "caption"])
-        for name, image, caption in zip(self.names(), self.images, self.captions, strict=True):
+        for name, image in zip(self.names(), self.images, strict=True):
             picture = io.BytesIO()
             Image.fromarray(image).save(picture, "PNG", optimize=True)
             write_atomic(target / name, picture.getvalue())
-            rows.writerow([name, caption])
-        write_atomic(target / CAPTIONS_NAME, table.getvalue())
         return target
+
+    def write_captions(self, path: str | Path) -> Path:
+        """Write a table of file names and captions: ``image,caption``."""
+        table = io.StringIO()
+        rows = csv.writer(table, lineterminator="\n")
+        rows.writerow(["image", "caption"])
+        rows.writerows(zip(self.names(), self.captions, strict=True))
+        return write_atomic(path, table.getvalue())
 
 
 def part_of(identity: str, seed: int = 0) -> Part:
@@ -160,3 +162,18 @@ def part_of(identity: str, seed: int = 0) -> Part:
     """
     digest = hashlib.sha256(f"{seed}:{identity}".encode()).digest()
     return PARTS[int.from_bytes(digest[:8], "big") % len(PARTS)]
+
+
+def joined(sets: Sequence[Pictures]) -> Pictures:
+    """Return the pictures of several sets as one.
+
+    Raises:
+        InputError: If there is none.
+    """
+    if not sets:
+        raise InputError("no pictures to join", found="0 sets")
+    texts = [
+        tuple(text for one in sets for text in getattr(one, name))
+        for name in ("captions", "identities", "parts")
+    ]
+    return Pictures(np.concatenate([one.images for one in sets]), *texts, sets[0].source)

@@ -16,8 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.targets.pictures import PARTS, Pictures, part_of
-from shared.errors import InputError
+from benchmarks.targets.pictures import PARTS, Pictures, joined, part_of
 from shared.motion import FACE_UNITS, UNIT
 
 FIRST_SEED = 20_000_000
@@ -170,21 +169,6 @@ def render_portraits(
                 progress(len(tasks) - len(missing) + done, len(tasks))
     joined([Pictures.load(task[3]) for task in tasks]).checked().save(target)
     return target
-
-
-def joined(sets: list[Pictures]) -> Pictures:
-    """Return the pictures of several sets as one.
-
-    Raises:
-        InputError: If there is none.
-    """
-    if not sets:
-        raise InputError("no pictures to join", found="0 sets")
-    texts = [
-        tuple(text for one in sets for text in getattr(one, name))
-        for name in ("captions", "identities", "parts")
-    ]
-    return Pictures(np.concatenate([one.images for one in sets]), *texts, sets[0].source)
 
 
 def _shrink_canvas() -> None:

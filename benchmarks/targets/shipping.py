@@ -1,4 +1,4 @@
-"""From a trained target to one in the box: pipeline, pictures that it learnt, pictures that it did not, and its card."""
+"""From a trained target to one in the box: pipeline, pictures that it learnt, pictures that it did not, its card."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from benchmarks.membership.subjects import ages_of
-from benchmarks.targets.pictures import Pictures
+from benchmarks.targets.pictures import Pictures, joined
 from benchmarks.targets.recipes import FACTS_NAME, PICTURES_NAME
 from shared.custody import write_atomic
 from shared.errors import InputError
@@ -24,7 +24,7 @@ def ship(folder: str | Path, name: str, card: str, *, pictures: int = 100, zoo: 
     """Copy a target's oldest checkpoint into the zoo, with pictures of both classes, and register it.
 
     ``members.json`` lists everything that it learnt; ``members/`` and ``nonmembers/`` hold the first ``pictures`` of
-    each class as PNG files at the target's size, with their captions.
+    each class as PNG files at the target's size, ``captions.csv`` what they show.
 
     Args:
         folder: Of ``benchmarks targets train``.
@@ -59,8 +59,10 @@ def ship(folder: str | Path, name: str, card: str, *, pictures: int = 100, zoo: 
     }
     write_atomic(target / "members.json", json.dumps(listed, indent=1) + "\n")
     known = Pictures.load(root / PICTURES_NAME).resized(facts["profile"]["size"])
-    known.part("members", pictures).write_folder(target / "members")
-    known.part("nonmembers", pictures).write_folder(target / "nonmembers")
+    shown = [known.part(part, pictures) for part in ("members", "nonmembers")]
+    for part, folder_name in zip(shown, ("members", "nonmembers"), strict=True):
+        part.write_images(target / folder_name)
+    joined(shown).write_captions(target / "captions.csv")
     write_atomic(target / CARD_NAME, card.rstrip() + "\n")
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     if size > LIMIT:

@@ -30,8 +30,8 @@ def test_pictures_survive_the_file_bit_by_bit(tmp_path):
 
 def test_a_folder_holds_the_same_pixels_and_captions(tmp_path):
     members = some().part("members")
-    folder = members.write_folder(tmp_path / "members")
-    rows = list(csv.DictReader((folder / "captions.csv").open()))
+    folder = members.write_images(tmp_path / "members")
+    rows = list(csv.DictReader(members.write_captions(tmp_path / "captions.csv").open()))
     assert [row["caption"] for row in rows] == list(members.captions)
     for row, image in zip(rows, members.images, strict=True):
         np.testing.assert_array_equal(np.asarray(Image.open(folder / row["image"])), image)

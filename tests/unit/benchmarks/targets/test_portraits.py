@@ -33,7 +33,6 @@ def test_poses_repeat_and_vary():
 
 @pytest.mark.corpus
 def test_a_portrait_is_rendered_with_its_caption():
-    pytest.importorskip("anny")
     pytest.importorskip("moderngl")
     image, caption, name = portrait(plan(1)[0], 32)
     assert image.shape == (32, 32, 3)

@@ -17,12 +17,15 @@ def test_a_shipped_target_can_be_audited(latent_folder, tmp_path):
     shipping.ship(latent_folder, "tiny", "# Tiny", pictures=3, zoo=tmp_path)
     folder = find_pipeline("tiny", zoo=tmp_path)
     assert open_target(folder).image_size == 16
-    learnt = json.loads((folder / "members.json").read_text())["learnt"]
-    shown = [row["image"] for row in csv.DictReader((folder / "members/captions.csv").open())]
-    others = [row["image"] for row in csv.DictReader((folder / "nonmembers/captions.csv").open())]
-    assert set(shown) < set(learnt)
-    assert not set(others) & set(learnt)
-    assert all((folder / "nonmembers" / name).is_file() for name in others)
+    learnt = set(json.loads((folder / "members.json").read_text())["learnt"])
+    shown, others = (
+        {path.name for path in (folder / part).iterdir()} for part in ("members", "nonmembers")
+    )
+    assert len(shown) == len(others) == 3
+    assert shown < learnt
+    assert not others & learnt
+    with (folder / "captions.csv").open() as table:
+        assert {row["image"] for row in csv.DictReader(table)} == shown | others
 
 
 def test_too_large_a_target_is_refused(pixel_folder, tmp_path, monkeypatch):
