@@ -84,17 +84,16 @@ def audit(
     model = _open(target, device, allow_download)
     other = _open(reference, device, allow_download) if reference is not None else None
     attack = _named(method, settings or {}, other) if isinstance(method, str) else method
+    chosen = _controls(controls, attack, other) if calibration else []
     # 1. scores of the attack and of every control, on all pictures
     texts = _captions(pictures, model, caption, captions, captioner, device)
     examination = Examination(
         model, pictures, texts, seed, batch_size, Path(work) if work else None, progress or silent
     )
     scores = examination.scores(attack)
-    checks: dict[str, Vector] = {}
-    failed: list[str] = []
+    checks, failed = examination.controls(chosen)
     blind = None
     if calibration:
-        checks, failed = examination.controls(_controls(controls, attack, other))
         blind = judge_blindly(examination.statistics(), *pictures.parts(), seed=seed)
         checks[FITTED] = blind.scores
     # 2. what the known pictures say about them

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import ttest_ind
+from scipy.stats import ttest_ind_from_stats
 
 from forensics.membership.roc import checked
 from shared.errors import InputError
@@ -65,14 +65,20 @@ def dataset_inference(suspects: ArrayLike, nonmembers: ArrayLike) -> DatasetClai
     variances = inside.var(ddof=1), outside.var(ddof=1)
     if sum(variances) == 0:
         raise InputError("all scores are equal, so nothing can be tested", found=inside[0])
-    test = ttest_ind(inside, outside, equal_var=False, alternative="greater")
+    sizes = len(inside), len(outside)
+    test = ttest_ind_from_stats(
+        inside.mean(), variances[0] ** 0.5, sizes[0], outside.mean(), variances[1] ** 0.5, sizes[1],
+        equal_var=False, alternative="greater",
+    )  # fmt: skip
+    errors = variances[0] / sizes[0], variances[1] / sizes[1]
+    freedom = sum(errors) ** 2 / sum(e**2 / (n - 1) for e, n in zip(errors, sizes, strict=True))
     pooled = np.sqrt(
         ((len(inside) - 1) * variances[0] + (len(outside) - 1) * variances[1])
         / (len(inside) + len(outside) - 2)
     )
     return DatasetClaim(
         float(test.statistic),
-        float(test.df),
+        float(freedom),
         float(test.pvalue),
         float((inside.mean() - outside.mean()) / pooled),
         len(inside),

@@ -18,13 +18,16 @@ from forensics.membership.run import evidence_of, score_images
 from forensics.membership.target import Target
 from forensics.verdict import Decision
 from shared.custody import sha256_of_json
-from shared.errors import InputError
+from shared.errors import FaceNotFound, InputError, LimitExceeded
 
 SHOWN = 60
 """Pictures in question whose evidence is collected; the others get their verdict and its numbers."""
 
 BAND = 30
 """Known pictures of each class whose curves make the bands of a report."""
+
+OF_ONE_PICTURE = (InputError, FaceNotFound, LimitExceeded)
+"""What may be wrong with one picture without stopping an audit."""
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done and how much there is."""
@@ -129,7 +132,7 @@ class Examination:
             caption = self.captions[picture.index] if self.captions else ""
             try:
                 yield picture.path, evidence_of(attack, self.target, picture, caption, self.seed)
-            except InputError:
+            except OF_ONE_PICTURE:
                 continue  # the scores say what is wrong with it
             finally:
                 self.progress(what, done, len(places))

@@ -60,13 +60,13 @@ class SetAnswer:
 
     Attributes:
         claim: Of the attack: pictures in question against held-out non-members.
-        control_claim: The same of the best control.
+        control_claim: The same of the best control; None when its scores do not differ.
         claimed: True when the attack's p-value is significant and the control's is not.
         sentence: In plain words.
     """
 
     claim: DatasetClaim
-    control_claim: DatasetClaim
+    control_claim: DatasetClaim | None
     claimed: bool
     sentence: str
 
@@ -193,21 +193,26 @@ def answer_set(questioned: Vector, control: Vector, standing: Standing) -> SetAn
     """
     if standing.held_out is None:
         return None
-    asked = (
-        questioned[np.isfinite(questioned)],
-        standing.control_sign * control[np.isfinite(control)],
-    )
-    try:
-        claim, other = map(dataset_inference, asked, standing.held_out)
-    except InputError:
+    claim = _claim(questioned, standing.held_out[0])
+    if claim is None:
         return None
-    significant, explained = (test.p_value < SIGNIFICANT for test in (claim, other))
+    other = _claim(standing.control_sign * control, standing.held_out[1])
+    significant = claim.p_value < SIGNIFICANT
+    explained = other is not None and other.p_value < SIGNIFICANT
     return SetAnswer(
         claim,
         other,
         significant and not explained and standing.reason is None,
         _of_set(claim, significant, explained, standing.reason),
     )
+
+
+def _claim(questioned: Vector, nonmembers: Vector) -> DatasetClaim | None:
+    scored = questioned[np.isfinite(questioned)]
+    try:
+        return dataset_inference(scored, nonmembers)
+    except InputError:
+        return None  # too few pictures, or scores that do not differ
 
 
 def _of_set(claim: DatasetClaim, significant: bool, explained: bool, reason: Reason | None) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,37 +105,27 @@ def list_pictures(place: Place) -> list[Path]:
 def collect_pictures(questioned: Place, known: KnownPictures | None) -> PictureSet:
     """List the pictures of an audit and check that the known ones can calibrate it.
 
-    A known picture that is also in question does not calibrate its own verdict: it is left out of the known ones.
+    A known picture that is also in question does not calibrate its own verdict, and copies count once.
 
     Raises:
         InputError: If a place is missing or empty, a picture is listed as member and as non-member, or members and
             non-members have no size in common, so that their size alone tells them apart.
     """
-    asked = _unique(list_pictures(questioned))
-    members = _unique(list_pictures(known.members)) if known else []
-    nonmembers = _unique(list_pictures(known.nonmembers)) if known else []
-    hashes = {path: sha256_of(path) for path in [*members, *nonmembers, *asked] if path.is_file()}
-    inside, outside = (
-        {hashes.get(path) for path in part} - {None} for part in (members, nonmembers)
-    )
-    if both := inside & outside:
-        name = next(path for path in members if hashes.get(path) in both)
-        raise InputError(
-            f"{len(both)} pictures are listed as members and as non-members",
-            found=name,
-            fix="take them out of one list",
-        )
-    in_question = {hashes.get(path) for path in asked} - {None}
-    kept = [
-        tuple(path for path in part if hashes.get(path) not in in_question)
-        for part in (members, nonmembers)
-    ]
-    dropped = len(members) + len(nonmembers) - len(kept[0]) - len(kept[1])
-    notes = [
-        f"{dropped} known pictures are also in question; they were left out of the known ones."
-    ] * bool(dropped)
-    if known:
-        _check_sizes(kept[0], kept[1])
+    asked = list(dict.fromkeys(list_pictures(questioned)))
+    listed = [list_pictures(known.members), list_pictures(known.nonmembers)] if known else [[], []]
+    hashes = _hashes([*asked, *listed[0], *listed[1]])
+    in_question = {hashes[path] for path in asked if path in hashes}
+    kept, notes = [], []
+    for name, part in zip(("members", "non-members"), listed, strict=True):
+        single = _without_copies(part, hashes)
+        apart = tuple(path for path in single if hashes.get(path) not in in_question)
+        if copies := len(part) - len(single):
+            notes.append(f"{copies} known {name} are copies of others; each was taken once.")
+        if asked_too := len(single) - len(apart):
+            notes.append(f"{asked_too} known {name} are also in question; they calibrate nothing.")
+        kept.append(apart)
+    _check_apart(kept[0], kept[1], hashes)
+    _check_sizes(kept[0], kept[1])
     return PictureSet(kept[0], kept[1], tuple(asked), hashes, tuple(notes))
 
 
@@ -149,8 +140,33 @@ def _listed(file: Path) -> list[Path]:
     return paths
 
 
-def _unique(paths: list[Path]) -> list[Path]:
-    return list(dict.fromkeys(paths))
+def _hashes(paths: Sequence[Path]) -> dict[Path, str]:
+    found = {}
+    for path in dict.fromkeys(paths):
+        with contextlib.suppress(OSError):  # its error is told when it is scored
+            found[path] = sha256_of(path)
+    return found
+
+
+def _without_copies(paths: Sequence[Path], hashes: Mapping[Path, str]) -> list[Path]:
+    """Return each picture once: copies are no independent evidence."""
+    first: dict[str, Path] = {}
+    for path in paths:
+        first.setdefault(hashes.get(path, str(path)), path)
+    return list(first.values())
+
+
+def _check_apart(
+    members: Sequence[Path], nonmembers: Sequence[Path], hashes: Mapping[Path, str]
+) -> None:
+    inside = {hashes[path]: path for path in members if path in hashes}
+    both = [inside[hashes[path]] for path in nonmembers if hashes.get(path) in inside]
+    if both:
+        raise InputError(
+            f"{len(both)} pictures are listed as members and as non-members",
+            found=both[0],
+            fix="take them out of one list",
+        )
 
 
 def _check_sizes(members: Sequence[Path], nonmembers: Sequence[Path]) -> None:

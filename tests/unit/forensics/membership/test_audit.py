@@ -9,7 +9,7 @@ import pytest
 from forensics import audit
 from forensics.membership import examination
 from forensics.membership.audit import FITTED
-from forensics.membership.known import KnownPictures
+from forensics.membership.known import KnownPictures, collect_pictures
 from forensics.verdict import Decision, Reason, Verdict
 from shared.errors import InputError, ToolkitError, WeightsError
 
@@ -136,7 +136,7 @@ def test_a_known_picture_in_question_does_not_judge_itself(case, methods):
         method=methods["method"], controls=methods["controls"], error_rate=0.11,
     )  # fmt: skip
     assert found.record.settings["known_members"] == 19
-    assert any("left out" in note for note in found.record.notes)
+    assert any("also in question" in note for note in found.record.notes)
 
 
 def _pair(case, **changes: Path) -> KnownPictures:
@@ -173,6 +173,13 @@ def test_bad_input_has_a_code_and_says_what_to_do(name, case, methods, fakes):
         audit(**options)
     assert isinstance(caught.value, ToolkitError) and caught.value.exit_code > 1
     assert caught.value.found is not None or caught.value.fix or caught.value.expected
+
+
+def test_copies_of_a_known_picture_count_once(case):
+    folder = case.folder / "members"
+    (folder / "copy.png").write_bytes((folder / "000.png").read_bytes())
+    found = collect_pictures(case.questioned, case.known)
+    assert len(found.members) == 20 and "1 known members are copies" in found.notes[0]
 
 
 def test_a_list_file_and_a_folder_are_the_same(case, methods, tmp_path):

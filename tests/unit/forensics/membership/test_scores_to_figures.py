@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import ttest_ind
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from forensics.membership.bootstrap import compare, performance
@@ -123,6 +124,14 @@ def test_a_set_is_claimed_where_a_picture_cannot_be():
     assert auc(members, nonmembers) < 0.65
     assert dataset_inference(members, nonmembers).p_value < 0.001
     assert dataset_inference(*normal(12, 300, 300, 0.0)).p_value > 0.05
+
+
+def test_the_claim_is_welchs_test():
+    members, nonmembers = normal(20, 9, 30, 0.5)
+    found = dataset_inference(3 * members, nonmembers)
+    test = ttest_ind(3 * members, nonmembers, equal_var=False, alternative="greater")
+    expected = test.statistic, test.df, test.pvalue
+    assert (found.t, found.degrees_of_freedom, found.p_value) == pytest.approx(expected)
 
 
 def test_p_values_of_sets_that_were_not_used_are_uniform():
