@@ -14,6 +14,9 @@ from torch.nn import functional
 _SIDE = 64
 """The picture is looked at from afar: 64 px a side, as in the paper."""
 
+_FLOOR = _SIDE / 255 / 12**0.5
+"""Amplitude of the rounding to 8 bits: the phase of what lies below it means nothing, and is left out (ours)."""
+
 _SMOOTHING = 0.06
 """Standard deviation of the last smoothing, of the side: one coherent region instead of its edges (ours)."""
 
@@ -37,9 +40,11 @@ def spectral_residual(images: Tensor) -> Tensor:
     grey = images.float().mean(1, keepdim=True)
     grey = functional.interpolate(grey, size=(_SIDE, _SIDE), mode="bilinear", antialias=True)
     spectrum = torch.fft.fft2(grey)
-    amplitude = torch.log(spectrum.abs() + 1e-6)
-    around = functional.avg_pool2d(functional.pad(amplitude, (1, 1, 1, 1), mode="circular"), 3, 1)
-    residual = torch.polar(torch.exp(amplitude - around), spectrum.angle())
+    amplitude = spectrum.abs()
+    level = torch.log(amplitude + _FLOOR)
+    around = functional.avg_pool2d(functional.pad(level, (1, 1, 1, 1), mode="circular"), 3, 1)
+    heard = amplitude / (amplitude + _FLOOR)
+    residual = torch.polar(heard * torch.exp(level - around), spectrum.angle())
     return _smoothed(torch.fft.ifft2(residual).abs() ** 2)
 
 
