@@ -85,12 +85,14 @@ def attack(name: str, **settings: Any) -> Attack:
 
 
 def settings_of(chosen: Attack) -> dict[str, Any]:
-    """Return an attack's name and settings as plain JSON values; a model among them is told by its hashes."""
-    settings: dict[str, Any] = {"attack": chosen.name}
+    """Return an attack's ``name`` and settings as plain JSON values.
+
+    A model among them is told by its hashes, an attack (of a control that repeats one) by its own settings.
+    """
+    settings: dict[str, Any] = {"name": chosen.name}
     for item in dataclasses.fields(chosen):  # type: ignore[arg-type]
         value = getattr(chosen, item.name)
         if isinstance(value, Target):
             value = {"name": value.name, "files": value.fingerprint()}
-        inner = isinstance(value, Attack)
-        settings[item.name] = settings_of(value) if inner else to_plain(value)
+        settings[item.name] = settings_of(value) if isinstance(value, Attack) else to_plain(value)
     return settings

@@ -15,7 +15,7 @@ import torch
 from forensics.membership.pictures import Picture, PictureFiles
 from forensics.membership.protocol import Attack, Evidence, Scores, batch_generator
 from forensics.membership.registry import settings_of
-from forensics.membership.score_cache import ScoreCache
+from forensics.membership.score_cache import Finished, ScoreCache
 from forensics.membership.target import Target
 from shared.custody import sha256_of_json
 from shared.errors import FaceNotFound, InputError, LimitExceeded
@@ -71,12 +71,12 @@ def score_images(
     """
     rank, world = _process(target)
     cache = None if cache_path is None else _cache(cache_path, attack, target, seed, rank)
-    done = cache.read() if cache is not None and not evidence else {}
+    done = None if cache is None else {} if evidence else cache.read()
     rows: list[_Row] = []
     for batch in _batches(_own_part(images, batch_size, rank, world), batch_size):
         finished = _score_batch(attack, target, batch, captions, seed, evidence, done)
         if cache is not None:
-            new = (row for row in finished if row.problem is None and row.key not in done)
+            new = (row for row in finished if row.problem is None and row.key not in (done or ()))
             cache.append({row.key: (row.value, row.calls) for row in new})
         rows.extend(finished)
     return _gathered(attack, rows if world == 1 else _from_all(rows))
@@ -143,13 +143,16 @@ def _score_batch(
     captions: Sequence[str] | None,
     seed: int,
     evidence: bool,
-    done: dict[str, tuple[float, float]],
+    done: dict[str, Finished] | None,
 ) -> list[_Row]:
+    """Score one batch; ``done`` is what an earlier run finished, or None where nothing is kept."""
     if batch[0].image is None:
         return [_failed(batch[0], str(batch[0].error))]
     texts = [_caption(captions, picture.index) for picture in batch]
-    keys = [_key(picture, text) for picture, text in zip(batch, texts, strict=True)]
-    if all(key in done for key in keys):
+    keys = [""] * len(batch)
+    if done is not None:
+        keys = [_key(picture, text) for picture, text in zip(batch, texts, strict=True)]
+    if done and all(key in done for key in keys):
         pairs = zip(batch, keys, strict=True)
         return [_Row(picture.index, key, *done[key]) for picture, key in pairs]
     try:

@@ -44,7 +44,7 @@ def test_settings_become_json_and_a_reference_its_hashes():
     reference = ClosedFormTarget(torch.rand(2, 3, 4, 4))
     settings = settings_of(attack("gan-leaks", reference=reference))
     again = json.loads(json.dumps(settings))
-    assert again["attack"] == "gan-leaks"
+    assert again["name"] == "gan-leaks"
     assert again["samples"] == 256
     assert again["reference"]["files"] == reference.fingerprint()
 
@@ -67,3 +67,18 @@ def test_noise_belongs_to_the_picture_not_to_its_batch():
     # one picture's noise under one seed is no other picture's under the next
     shifted = normal_like(latents, image_generators(batch_generator(8, 9), 4))
     assert (whole[:, None] - shifted[None]).abs().amax((2, 3, 4)).min() > 0.1
+
+
+def test_a_control_that_repeats_an_attack_tells_its_own_name_and_the_attacks_settings():
+    reference = ClosedFormTarget(torch.rand(2, 3, 4, 4))
+    inner = attack("gan-leaks", reference=reference)
+    repeated = [kind for name, kind in attacks().items() if kind.control and _repeats(kind)]
+    told = [settings_of(kind(attack=inner)) for kind in repeated]
+    assert all(settings["attack"] == settings_of(inner) for settings in told)
+    assert len({json.dumps(settings) for settings in told}) == len(repeated) > 1
+
+
+def _repeats(kind: type) -> bool:
+    return any(
+        item.name == "attack" and "Attack" in str(item.type) for item in dataclasses.fields(kind)
+    )
