@@ -27,7 +27,8 @@ from benchmarks.claims.opt import (
     two_voices,
     voice_share,
 )
-from benchmarks.claims.opt_driven import ClaimRow, Driven
+from benchmarks.claims.opt_driven import ClaimRow, Driven, synthetic
+from benchmarks.claims.opt_faces import face_told
 from shared.data.manifest import Manifest, read_manifest
 from shared.training.run import Budget, fit
 from synthesis.opt.config import PROFILES, OptProfile, StageBudget
@@ -45,7 +46,7 @@ ARMS: dict[str, Callable[[OptProfile], OptProfile]] = {
 }
 """Name -> what is left out."""
 
-EXPERIMENTS = (mouth_accuracy, closures, voice_share, two_voices, shifted_voices)
+EXPERIMENTS = (mouth_accuracy, closures, voice_share, two_voices, shifted_voices, face_told)
 
 
 def train_arm(
@@ -74,7 +75,7 @@ def ablate(driver: OptDriver, manifest: Manifest, *, steps: int, seed: int = 0) 
     budget = StageBudget(steps, 32, 64)
     base = replace(PROFILES["cpu"], network=driver.config, expression=budget)
     known = load_utterances(manifest, "train", variants=0, seed=seed)
-    asked = load_utterances(manifest, "test", variants=VARIANTS, seed=seed)
+    asked = load_utterances(synthetic(manifest), "test", variants=VARIANTS, seed=seed)
     rows = []
     for name, leave_out in ARMS.items():
         arm = Driven(train_arm(leave_out(base), driver, known, seed=seed), asked, seed)

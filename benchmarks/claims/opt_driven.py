@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from shared.data.manifest import Manifest
+from shared.data.marionette.recordings import is_real
 from shared.face.head_model import HeadModel
 from shared.motion import MOUTH_UNITS
 from shared.statistics import bootstrap_interval
@@ -70,6 +72,33 @@ def claim_row(
     return ClaimRow(measure, found.value, found.low, found.high, found.n, unit, protocol, seed)
 
 
+def synthetic(manifest: Manifest) -> Manifest:
+    """Return a corpus without the recordings of real people."""
+    return Manifest(manifest.root, tuple(c for c in manifest if not is_real(c.voice)))
+
+
+def points_of(identity: Array, expression: Array) -> Array:
+    """Return the landmarks ``(T, 68, 3)`` of a face, in interocular distances."""
+    landmarks = HeadModel.load().landmark_bases("68")
+    points = landmarks.at(identity, expression)
+    rest = landmarks.at(identity, np.zeros(52, np.float32))
+    return np.asarray(points / np.linalg.norm(rest[_EYES[0]] - rest[_EYES[1]]))
+
+
+def opening_of(identity: Array, expression: Array) -> Array:
+    """Return how far the inner lips are apart beyond rest, ``(T,)``, interocular distances."""
+    points = points_of(identity, np.concatenate([np.zeros((1, 52)), expression]))
+    gap = np.linalg.norm(points[:, _UPPER] - points[:, _LOWER], axis=-1)
+    return np.asarray(gap[1:] - gap[0])
+
+
+def correlation(first: Array, second: Array) -> float:
+    """Return the correlation of two curves, 0 where one is constant."""
+    if min(first.std(), second.std()) < 1e-9:
+        return 0.0
+    return float(np.corrcoef(first, second)[0, 1])
+
+
 class Driven:
     """Test clips and what a driver makes of them.
 
@@ -83,7 +112,6 @@ class Driven:
         self.driver = driver
         self.utterances = list(utterances)
         self.seed = seed
-        self._landmarks = HeadModel.load().landmark_bases("68")
 
     @cached_property
     def view_contents(self) -> list[list[Array]]:
@@ -132,15 +160,11 @@ class Driven:
 
     def points(self, identity: Array, expression: Array) -> Array:
         """Return landmarks ``(T, 68, 3)`` in interocular distances."""
-        points = self._landmarks.at(identity, expression)
-        rest = self._landmarks.at(identity, np.zeros(52, np.float32))
-        return np.asarray(points / np.linalg.norm(rest[_EYES[0]] - rest[_EYES[1]]))
+        return points_of(identity, expression)
 
     def opening(self, identity: Array, expression: Array) -> Array:
         """Return how far the inner lips are apart beyond rest, ``(T,)``, interocular distances."""
-        points = self.points(identity, np.concatenate([np.zeros((1, 52)), expression]))
-        gap = np.linalg.norm(points[:, _UPPER] - points[:, _LOWER], axis=-1)
-        return np.asarray(gap[1:] - gap[0])
+        return opening_of(identity, expression)
 
     def speech_frames(self, index: int) -> NDArray[np.bool_]:
         """Return the frames ``(T,)`` in which the clip speaks."""

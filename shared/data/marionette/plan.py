@@ -14,7 +14,7 @@ import numpy as np
 from shared.data.clip import SPLITS
 from shared.data.marionette.listening import ATTITUDES
 from shared.data.marionette.profiles import Profile
-from shared.data.marionette.recordings import FOLDERS, listed
+from shared.data.marionette.recordings import FOLDERS, PREFIX, listed
 from shared.data.marionette.sentences import Sentence, sentences_of
 from shared.data.marionette.voices import Voice, voices_of
 
@@ -175,7 +175,7 @@ def _plan_recordings(count: int, seed: int) -> list[ClipPlan]:
     """Plan ``count`` recordings of real people in each language: for testing alone."""
     clips = []
     for language, folder in FOLDERS.items():
-        name = f"asterisk-{folder}"
+        name = f"{PREFIX}{folder}"
         for path, text in listed(language, count):
             voice = Voice(name, name, "test", "recording", str(path), language=language)
             own = f"{name}-{path.stem}"

@@ -32,9 +32,22 @@ LICENCES: dict[str, str] = dict.fromkeys(FOLDERS, "CC-BY-SA-3.0") | {"ru": "CC-B
 SOUNDS = Path("/usr/share/asterisk/sounds")
 """Where Debian puts the announcements."""
 
+PREFIX = "asterisk-"
+"""Every voice of a real person in the corpus begins with it."""
+
 _TRANSCRIPTS = Path("/usr/share/doc/asterisk-core-sounds-en/core-sounds-en.txt.gz")
 _BYTES_PER_SECOND = 8000
 _SECONDS = (1.8, 5.0)
+
+
+def is_real(voice: str) -> bool:
+    """Return whether a clip's voice is a real person's.
+
+    Example:
+        >>> is_real("asterisk-it_IT_m_Carlo"), is_real("flite-slt")
+        (True, False)
+    """
+    return voice.startswith(PREFIX)
 
 
 def transcripts() -> dict[str, str]:
