@@ -142,8 +142,8 @@ def calibrate(
 
     Example:
         >>> known = calibrate(np.arange(10, 30), np.arange(20), Decision.MEMBER)
-        >>> [str(known.judge(score)) for score in (25, 15, 3, 90)]
-        ['member', 'both classes score like this', 'non-member', 'outside the calibrated range']
+        >>> "; ".join(known.judge(score) for score in (25, 15, 3, 90))
+        'member; both classes score like this; non-member; outside the calibrated range'
     """
     classes = {direction: positives, OPPOSITE[direction]: negatives}
     scores = [

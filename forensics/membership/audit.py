@@ -111,7 +111,7 @@ def audit(
         questioned = pictures.parts()[2]
         best = checks[standing.comparison.control]
         together = answer_set(scores.oriented[questioned], best[questioned], standing)
-    record.result = summarise(findings, standing, shift, together, scores)
+    record.result = summarise(findings, standing, shift, together, scores, pictures)
     return Audit(findings, standing, shift, together, bands, attack, record)
 
 

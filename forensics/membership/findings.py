@@ -148,13 +148,19 @@ def summarise(
     shift: DistributionShift | None,
     together: SetAnswer | None,
     scores: Scores,
+    pictures: PictureSet,
 ) -> dict[str, Any]:
     """Return the answers as plain JSON values."""
+    known = dict(zip(("members", "nonmembers"), pictures.parts(), strict=False))
     return {
         "verdicts": [finding.verdict.to_json() for finding in findings],
         "counts": Counter(finding.verdict.decision.value for finding in findings),
         "set": to_plain(together),
         "unet_calls_per_picture": scores.calls,
+        "known_scores": {
+            name: [float(score) if np.isfinite(score) else None for score in scores.oriented[part]]
+            for name, part in known.items()
+        },
         "reason": standing.reason,
         "performance": to_plain(standing.performance),
         "comparison": to_plain(standing.comparison),

@@ -16,7 +16,7 @@ from forensics.membership.judgement import ANSWERS
 from forensics.membership.protocol import Evidence
 from forensics.membership.roc import plot_roc
 from forensics.report.figures import picture_uri, plot_calibration, plot_curve, plot_uri
-from forensics.verdict import EXPLANATIONS, Decision
+from forensics.verdict import EXPLANATIONS, Decision, Verdict
 from shared.custody import sha256_of_json, write_atomic
 from shared.statistics import Interval
 
@@ -149,18 +149,15 @@ def _were(count: int, what: str) -> str:
 
 def _finding(finding: Finding, audit: Audit) -> dict[str, Any]:
     verdict = finding.verdict
-    told = verdict.evidence
     piece = finding.evidence
     return {
         "name": finding.path.name,
         "path": str(finding.path),
         "decision": verdict.decision.value,
         "reason": verdict.reason.value if verdict.reason else None,
-        "sentence": verdict.sentence,
+        "sentences": _sentences(verdict),
         "score": "-" if verdict.score is None else f"{verdict.score:.4g}",
         "probability": None if verdict.probability is None else f"{verdict.probability:.1%}",
-        "rank": _rank(told) if verdict.decision is Decision.INCONCLUSIVE else None,
-        "problem": told.get("problem"),
         "evidence": piece.sentence if piece else None,
         "pictures": _pictures(piece) if piece else [],
         "curves": _curves(piece, audit) if piece else [],
@@ -168,13 +165,20 @@ def _finding(finding: Finding, audit: Audit) -> dict[str, Any]:
     }
 
 
-def _rank(told: Any) -> str | None:
-    if "p_if_used" not in told:
-        return None
-    return (
-        f"A picture that was not used scores at least as high with a chance of {told['p_if_not_used']:.1%}, "
-        f"one that was used at most as high with a chance of {told['p_if_used']:.1%}."
-    )
+def _sentences(verdict: Verdict) -> list[str]:
+    told, found = verdict.evidence, [verdict.sentence]
+    if verdict.probability is not None:
+        found.append(
+            f"Probability of having been used, if both were equally likely before: {verdict.probability:.1%}."
+        )
+    if verdict.decision is Decision.INCONCLUSIVE and "p_if_used" in told:
+        found.append(
+            f"A picture that was not used scores at least as high with a chance of {told['p_if_not_used']:.1%}, "
+            f"one that was used at most as high with a chance of {told['p_if_used']:.1%}."
+        )
+    if "problem" in told:
+        found.append(f"The problem: {told['problem']}.")
+    return found
 
 
 def _pictures(piece: Evidence) -> list[dict[str, str]]:

@@ -40,6 +40,7 @@ def test_the_json_holds_the_answers_and_what_they_rest_on(case, methods, tmp_pat
     assert record["weights"] == case.target.fingerprint()
     assert record["inputs"][str(case.questioned[0])]["sha256"] == rows[0]["custody"]["picture"]
     assert record["result"]["unet_calls_per_picture"] == 1
+    assert len(record["result"]["known_scores"]["nonmembers"]) == 20
     assert "NaN" not in json.dumps(record)
 
 

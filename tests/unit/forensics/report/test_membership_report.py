@@ -119,6 +119,7 @@ def test_the_answer_comes_first_and_then_what_it_rests_on(learned, tmp_path):
     places = [text.index(sentence) for sentence in order]
     assert places == sorted(places)
     assert "restoration 1: 0.50" in text and "restoration 2: 0.25" in text
+    assert "none scores as high. Probability of having been used" in text
     assert "One thing to know." in text and "cd" * 32 in text
 
 
