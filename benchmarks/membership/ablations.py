@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from benchmarks.membership.main_table import Progress, auc_interval, protocol_of, standing_of
 from benchmarks.membership.plan import Plan, drc_variants, structural_variants
@@ -48,7 +49,7 @@ def ablation_rows(title: str, subject: Subject, found: Variants, seed: int) -> R
         found: Of :func:`ablate`.
         seed: Of the intervals.
     """
-    facts = {
+    facts: dict[str, Any] = {
         "table": f"Ablations of {title}, {subject.name}", "status": standing_of(subject),
         "protocol": protocol_of(subject), "seed": seed,
     }  # fmt: skip
@@ -57,7 +58,7 @@ def ablation_rows(title: str, subject: Subject, found: Variants, seed: int) -> R
         if scores.problem:
             rows.append(row(f"AUC, {label}", None, note=scores.problem, **facts))
             continue
-        measured = {
+        measured: dict[str, Any] = {
             "TPR at 1 % FPR": tpr_at_fpr(*scores.pair, 0.01),
             "U-Net calls a picture": scores.calls,
         }

@@ -74,7 +74,7 @@ def claim_rows(aged: list[tuple[Subject, Lines]], robust: Robust, seed: int) -> 
     return rows
 
 
-def _frame(subject: Subject) -> dict[str, str]:
+def _frame(subject: Subject) -> dict[str, Any]:
     return {"status": standing_of(subject), "protocol": protocol_of(subject)}
 
 
@@ -91,21 +91,32 @@ def _title(name: str) -> str:
 def _structure_beats_pixels(
     subject: Subject, lines: Lines, seed: int, facts: dict[str, Any]
 ) -> dict[str, Any]:
+    figure = (
+        "Does structure beat pixels? AUC of the structural attack less the best of SecMI, PIA and naive loss, "
+        f"{subject.age} epochs"
+    )
+    own = lines[_title("structural")].scores
     rivals = {_title(name): lines[_title(name)].scores for name in PIXEL_RIVALS}
+    problem = next((one.problem for one in (own, *rivals.values()) if one.problem), "")
+    if problem:
+        return row(figure, None, note=problem, **_frame(subject), **facts)
     best = best_of(rivals)
-    gap = auc_gap(lines[_title("structural")].scores, rivals[best], seed)
+    gap = auc_gap(own, rivals[best], seed)
     return row(
-        f"Does structure beat pixels? AUC of the structural attack less the best of SecMI, PIA and naive loss, "
-        f"{subject.age} epochs",
-        gap, target="above 0", note=f"{answer(gap)}; best rival: {best}", **_frame(subject), **facts,
+        figure, gap, target="above 0", note=f"{answer(gap)}; best rival: {best}", **_frame(subject), **facts,
     )  # fmt: skip
 
 
 def _more_robust(subject: Subject, robust: Robust, seed: int, facts: dict[str, Any]) -> Rows:
     """Compare mean AUCs over the paper's four distortions, pictures drawn once for all."""
     chosen = [name for name in robust if name in DISTORTIONS and DISTORTIONS[name].published]
-    rivals = [name for name in PIXEL_RIVALS if chosen and name in robust[chosen[0]]]
-    if not rivals:
+    whole = [
+        name
+        for name in ("structural", *PIXEL_RIVALS)
+        if chosen and all(name in robust[one] and not robust[one][name].problem for one in chosen)
+    ]
+    rivals = [name for name in whole if name != "structural"]
+    if "structural" not in whole or not rivals:
         return []
 
     def mean_auc(name: str) -> float:
@@ -140,6 +151,9 @@ def _drc_beats_rest(
     subject: Subject, lines: Lines, seed: int, facts: dict[str, Any]
 ) -> dict[str, Any]:
     own = _title("drc")
+    figure = f"Does DRC beat the rest? AUC of DRC less the best other attack, {subject.age} epochs"
+    if lines[own].scores.problem:
+        return row(figure, None, note=lines[own].scores.problem, **_frame(subject), **facts)
     rest = {
         label: line.scores
         for label, line in lines.items()
@@ -148,6 +162,5 @@ def _drc_beats_rest(
     best = best_of(rest)
     gap = auc_gap(lines[own].scores, rest[best], seed)
     return row(
-        f"Does DRC beat the rest? AUC of DRC less the best other attack, {subject.age} epochs",
-        gap, target="above 0", note=f"{answer(gap)}; best other: {best}", **_frame(subject), **facts,
+        figure, gap, target="above 0", note=f"{answer(gap)}; best other: {best}", **_frame(subject), **facts,
     )  # fmt: skip

@@ -55,7 +55,7 @@ def cost_rows(subject: Subject, plan: Plan, threads: int) -> Rows:
             rows.append(row(kind.title, None, note=str(error), **facts))
             continue
         seconds = (time.perf_counter() - began) / len(images)
-        calls = {"U-Net calls a picture": scores.calls}
+        calls: dict[str, Any] = {"U-Net calls a picture": scores.calls}
         rows.append(row(kind.title, 1000 * seconds, unit="ms/picture", **calls, **facts))
     return rows
 

@@ -121,7 +121,7 @@ def robustness(
 ) -> dict[str, dict[str, ClassScores]]:
     """Score the plan's attacks on distorted pictures: distortion -> attack's name -> scores."""
     found: dict[str, dict[str, ClassScores]] = {}
-    for name in (NONE, *DISTORTIONS):
+    for name in (NONE, *plan.distortions):
         progress(f"{subject.name}, age {subject.age}, distortion: {name}")
         found[name] = {
             attacker: scorer(by_name(plan, attacker), subject, name) for attacker in plan.distorted
@@ -138,15 +138,19 @@ def robustness_rows(
         title = "no distortion" if name == NONE else DISTORTIONS[name].title
         first, *others = scores
         facts: dict[str, Any] = {
-            attack_class(other).title: number(auc(*scores[other].pair)) for other in others
+            attack_class(other).title: number(auc(*scores[other].pair))
+            for other in others
+            if not scores[other].problem
         }
         published = name != NONE and DISTORTIONS[name].published
+        paper: dict[str, Any] = {"in the paper": "yes"} if published else {}
         rows.append(
             row(
                 f"AUC of {attack_class(first).title}, {title}",
-                auc_interval(scores[first], seed), status=standing_of(subject), seed=seed,
+                None if scores[first].problem else auc_interval(scores[first], seed),
+                status=standing_of(subject), seed=seed,
                 protocol=protocol_of(subject), table=f"Robustness, {subject.name}",
-                **facts, **({"in the paper": "yes"} if published else {}),
+                note=scores[first].problem, **facts, **paper,
             )
         )  # fmt: skip
     return rows

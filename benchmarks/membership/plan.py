@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from forensics.membership.controls import Calibrated, ReferenceModel, controls_of
+from forensics.membership.distortions import DISTORTIONS
 from forensics.membership.drc import DRC
 from forensics.membership.protocol import Attack
 from forensics.membership.registry import attack, attack_class, names
@@ -31,6 +32,7 @@ class Plan:
         structural: The structural attack as the main table runs it.
         settings: Attack -> settings that differ from its own, where those would take too long.
         distorted: Attacks of the robustness table.
+        distortions: What is done to the pictures there.
         ablated: Pictures of a class in the ablations.
         totals: T of the structural ablation.
         intervals: k.
@@ -44,6 +46,7 @@ class Plan:
     structural: Structural = field(default_factory=Structural)
     settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     distorted: tuple[str, ...] = ("structural", *PIXEL_RIVALS, "drc")
+    distortions: tuple[str, ...] = tuple(DISTORTIONS)
     ablated: int = 100
     totals: tuple[int, ...] = (50, 100, 200, 300, 400, 600, 800)
     intervals: tuple[int, ...] = (10, 20, 50, 100)
@@ -75,8 +78,8 @@ PLANS: dict[str, Plan] = {
             "gan-leaks": {"samples": 4, "steps": 2}, "monte-carlo": {"samples": 4, "steps": 2},
             "pfami": {"timesteps": (0, 100), "crops": (0.9,)}, "rediffuse": {"variations": 2},
         },
-        distorted=("structural", *PIXEL_RIVALS), ablated=4, totals=(50, 100), intervals=(50,),
-        guidances=(2.0,), drc_variants={"K = 2": {"restorations": 2}},
+        distorted=("structural", *PIXEL_RIVALS), distortions=("salt_pepper", "flip"), ablated=4,
+        totals=(50, 100), intervals=(50,), guidances=(2.0,), drc_variants={"K = 2": {"restorations": 2}},
     ),
     "cpu": Plan(200, drc=DRC(steps=25), ablated=80, drc_variants=_VARIANTS,
                 settings={"gan-leaks": {"steps": 25}, "monte-carlo": {"steps": 25}}),

@@ -92,7 +92,7 @@ P = TypeVar("P", PixelProfile, LatentProfile)
 _AGES = (25, 100, 400)
 
 PIXEL: dict[str, PixelProfile] = {
-    "smoke": PixelProfile(Training(4, (1, 2), 2, warmup=1), 8, (8, 8)),
+    "smoke": PixelProfile(Training(4, (1, 2), 2, warmup=1), 16, (8, 8)),
     "cpu": PixelProfile(Training(1000, _AGES, 16)),
     "gpu": PixelProfile(
         Training(1000, _AGES, 128, 2e-4, 500, 0.9995, "bf16-mixed"), 32, (128, 256, 256, 256), 2, True

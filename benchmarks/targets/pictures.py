@@ -111,11 +111,12 @@ class Pictures:
         """
         try:
             with np.load(path, allow_pickle=False) as stored:
-                texts = [
+                captions, identities, parts = (
                     tuple(str(one) for one in stored[name])
                     for name in ("captions", "identities", "parts")
-                ]
-                pictures = cls(stored["images"], *texts, str(stored["source"]))
+                )
+                source = str(stored["source"])
+                pictures = cls(stored["images"], captions, identities, parts, source)
         except (OSError, ValueError, KeyError) as error:
             raise InputError(
                 f"{path} holds no captioned pictures", fix="make them: benchmarks targets data"
@@ -172,8 +173,9 @@ def joined(sets: Sequence[Pictures]) -> Pictures:
     """
     if not sets:
         raise InputError("no pictures to join", found="0 sets")
-    texts = [
-        tuple(text for one in sets for text in getattr(one, name))
+    captions, identities, parts = (
+        tuple(str(text) for one in sets for text in getattr(one, name))
         for name in ("captions", "identities", "parts")
-    ]
-    return Pictures(np.concatenate([one.images for one in sets]), *texts, sets[0].source)
+    )
+    images = np.concatenate([one.images for one in sets])
+    return Pictures(images, captions, identities, parts, sets[0].source)

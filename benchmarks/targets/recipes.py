@@ -208,7 +208,7 @@ def _grow(
             save_every=training.save_every,
         )  # fmt: skip
         fit(
-            module, counter(steps), out=folder / "run", budget=budget, device=device,
+            module.train(), counter(steps), out=folder / "run", budget=budget, device=device,
             average=training.average,
         )  # fmt: skip
         module.cpu()

@@ -60,8 +60,8 @@ def ship(folder: str | Path, name: str, card: str, *, pictures: int = 100, zoo: 
     write_atomic(target / "members.json", json.dumps(listed, indent=1) + "\n")
     known = Pictures.load(root / PICTURES_NAME).resized(facts["profile"]["size"])
     shown = [known.part(part, pictures) for part in ("members", "nonmembers")]
-    for part, folder_name in zip(shown, ("members", "nonmembers"), strict=True):
-        part.write_images(target / folder_name)
+    for one, folder_name in zip(shown, ("members", "nonmembers"), strict=True):
+        one.write_images(target / folder_name)
     joined(shown).write_captions(target / "captions.csv")
     write_atomic(target / CARD_NAME, card.rstrip() + "\n")
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())

@@ -186,5 +186,5 @@ class AutoencoderModule(lightning.LightningModule):
 def latents_of(vae: AutoencoderKL, pictures: Tensor, batch_size: int = 100) -> Tensor:
     """Return the unscaled latents (the posterior's mode) of pictures in [-1, 1]."""
     return torch.cat([
-        vae.encode(part.to(vae.device)).latent_dist.mode().cpu() for part in pictures.split(batch_size)
+        vae.encode(part.to(vae.device)).latent_dist.mode().cpu() for part in torch.split(pictures, batch_size)
     ])  # fmt: skip

@@ -29,7 +29,7 @@ def test_every_member_is_seen_once_an_epoch():
 
 def test_a_step_is_the_same_whenever_it_is_taken(drawn_parts):
     profile = pixel_profile("smoke")
-    pixels = to_pixels(drawn_parts.resized(8).images)
+    pixels = to_pixels(drawn_parts.images)
     torch.manual_seed(0)
     module = DenoiserModule(
         build_pixel(profile), pixels, pixel_scheduler().alphas_cumprod, profile.training, seed=3
@@ -41,7 +41,7 @@ def test_a_step_is_the_same_whenever_it_is_taken(drawn_parts):
 def test_targets_are_real_pipelines_that_attacks_can_open(pixel_folder, latent_folder):
     pixel = open_target(pixel_folder / "members" / "age-0002")
     latent = open_target(latent_folder / "members" / "age-0002")
-    assert (pixel.image_size, pixel.channels, pixel.conditional) == (8, 3, False)
+    assert (pixel.image_size, pixel.channels, pixel.conditional) == (16, 3, False)
     assert (latent.image_size, latent.channels, latent.conditional) == (16, 4, True)
     assert pixel.trained and latent.trained
     condition = latent.condition(["a face called p1", ""])
