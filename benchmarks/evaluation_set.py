@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.beside import replacing, writing
 from shared.custody import write_atomic
 from shared.data.manifest import Manifest
 from shared.errors import InputError
@@ -203,20 +204,19 @@ def _render(seed: int, size: int, looks: Path | None, target: Path) -> None:
         ]
         camera = np.array([stage.camera.focal, *stage.camera.center], np.float32)
         identity = np.asarray(stage.identity, np.float32)
-    beside = target.with_name(f".{target.stem}.tmp.npz")
-    np.savez_compressed(
-        beside,
-        frames=np.stack([shot.image for shot in shots]),
-        regions=np.stack([shot.regions for shot in shots]),
-        rotation=np.stack([take.rotation for take in takes]),
-        translation=np.stack(places),
-        expression=np.stack([take.expression for take in takes]),
-        takes=np.array([take.name for take in takes]),
-        camera=camera,
-        identity=identity,
-        head_model=np.array(HEAD_MODEL_SHA256),
-    )
-    beside.replace(target)
+    with replacing(target) as temporary, writing(target):
+        np.savez_compressed(
+            temporary,
+            frames=np.stack([shot.image for shot in shots]),
+            regions=np.stack([shot.regions for shot in shots]),
+            rotation=np.stack([take.rotation for take in takes]),
+            translation=np.stack(places),
+            expression=np.stack([take.expression for take in takes]),
+            takes=np.array([take.name for take in takes]),
+            camera=camera,
+            identity=identity,
+            head_model=np.array(HEAD_MODEL_SHA256),
+        )
 
 
 def read_subjects(folder: str | Path, size: int, people: int | None = None) -> list[Subject]:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 import platform
 import sys
-import tempfile
 from datetime import UTC, datetime
 from fractions import Fraction
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from shared.errors import OutputError
+from shared.beside import replacing, writing
 
 _CHUNK = 1 << 20
 
@@ -106,35 +104,16 @@ class RunRecord:
         return write_atomic(path, json.dumps(to_plain(self), indent=2, ensure_ascii=False) + "\n")
 
 
-def _umask() -> int:
-    """Return the permissions that new files lack; a temporary file is private until it is renamed."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
 def write_atomic(path: str | Path, content: str | bytes) -> Path:
     """Write a file beside its place and rename it, so that no half of it is ever seen.
+
+    For content in memory; :func:`shared.beside.replacing` serves writers that need a path of their own.
 
     Raises:
         OutputError: If the folder does not exist, is full, or cannot be written.
     """
     target = Path(path)
     data = content.encode() if isinstance(content, str) else content
-    try:
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    except OSError as error:
-        raise OutputError(
-            f"cannot write {target}", found=error.strerror, fix="choose a writable folder"
-        ) from error
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-        Path(temporary).chmod(0o666 & ~_umask())
-        Path(temporary).replace(target)
-    except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
-        raise OutputError(
-            f"cannot write {target}", found=error.strerror, fix="free some space"
-        ) from error
+    with replacing(target) as temporary, writing(target):
+        temporary.write_bytes(data)
     return target

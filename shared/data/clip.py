@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.beside import replacing, writing
 from shared.errors import InputError
 from shared.motion import Motion
 
@@ -123,10 +124,8 @@ class Truth:
             arrays["visemes"] = self.visemes.astype(np.int8)
         if self.regions is not None:
             arrays["regions"] = self.regions.astype(np.uint8)
-        target = Path(path)
-        beside = target.with_name(f".{target.stem}.tmp.npz")
-        np.savez_compressed(beside, **arrays)  # type: ignore[arg-type]
-        beside.replace(target)
+        with replacing(path) as temporary, writing(path):
+            np.savez_compressed(temporary, **arrays)  # type: ignore[arg-type]
 
     @classmethod
     def load(cls, path: str | Path) -> Truth:

@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
-from shared.custody import sha256_of
+from shared.custody import sha256_of, write_atomic
 from shared.errors import InputError, WeightsError
 from shared.face.camera import Camera, rotation_matrix
 from shared.face.points import IBUG68
@@ -165,10 +165,9 @@ class HeadModel:
         }
         for name in ("identity", "expression"):
             tensors[name], tensors[f"{name}_scale"] = _quantised(getattr(self, f"{name}_basis"))
-        target = Path(path)
-        beside = target.with_name(f".{target.name}")
-        save_file({name: np.ascontiguousarray(a) for name, a in tensors.items()}, beside)
-        beside.replace(target)
+        # safetensors takes the bytes as they lie, whatever the strides say.
+        content = save({name: np.ascontiguousarray(array) for name, array in tensors.items()})
+        write_atomic(path, content)
 
     def vertices(self, identity: Array, expression: Array) -> Array:
         """Return all vertices.

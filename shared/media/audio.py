@@ -11,8 +11,8 @@ import soundfile
 import soxr  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
+from shared.beside import replacing, writing
 from shared.errors import AudioMissing, InputError, LimitExceeded
-from shared.media.beside import replacing, writing
 from shared.media.container import open_container
 from shared.media.container_audio import container_blocks
 from shared.media.image import picture_kind

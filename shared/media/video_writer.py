@@ -13,8 +13,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.beside import replacing, writing
 from shared.errors import InputError
-from shared.media.beside import replacing, writing
 from shared.media.container import CONVERSION, MAX_FRAME_PIXELS
 from shared.media.image import require_rgb
 

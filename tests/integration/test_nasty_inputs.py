@@ -1,9 +1,10 @@
 """Bad input to the main job: each row a clear, coded error and no output file."""
 
+import resource
 import struct
 import wave
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -183,6 +184,25 @@ def test_a_bad_place_is_refused_before_any_work(out, expected, good, tmp_path):
     write_image(tmp_path / "photo.png", noise())
     with pytest.raises(expected) as caught:
         talk(good[0], good[1], tmp_path / out)
+    check(caught.value, tmp_path)
+
+
+SPOOL = 70_000
+"""Bytes that the second of sound takes while it is worked on, and a little more."""
+
+
+@pytest.fixture
+def full_disk() -> Iterator[None]:
+    """Let the system refuse to write a file beyond a size that the sound needs and the video exceeds."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (SPOOL, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_disk_that_fills_up_is_said(good, tmp_path, full_disk):
+    with pytest.raises(OutputError) as caught:
+        talk(*good, tmp_path / "out.mp4")
     check(caught.value, tmp_path)
 
 
