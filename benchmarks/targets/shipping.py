@@ -14,6 +14,9 @@ from shared.errors import InputError
 from shared.zoo.checkpoints import CARD_NAME, ZOO
 from shared.zoo.pipelines import register_pipeline
 
+_ASKED = 5
+"""Pictures of each class that stand for those in question."""
+
 LIMIT = 5_000_000
 """Bytes that a shipped target may take."""
 
@@ -24,7 +27,7 @@ def ship(folder: str | Path, name: str, card: str, *, pictures: int = 100, zoo: 
     """Copy a target's oldest checkpoint into the zoo, with pictures of both classes, and register it.
 
     ``members.json`` lists everything that it learnt; ``members/`` and ``nonmembers/`` hold the first ``pictures`` of
-    each class as PNG files at the target's size, ``captions.csv`` what they show.
+    each class as PNG files at the target's size, ``asked/`` five more of each for a trial, ``captions.csv`` what all show.
 
     Args:
         folder: Of ``benchmarks targets train``.
@@ -59,10 +62,11 @@ def ship(folder: str | Path, name: str, card: str, *, pictures: int = 100, zoo: 
     }
     write_atomic(target / "members.json", json.dumps(listed, indent=1) + "\n")
     known = Pictures.load(root / PICTURES_NAME).resized(facts["profile"]["size"])
-    shown = [known.part(part, pictures) for part in ("members", "nonmembers")]
-    for one, folder_name in zip(shown, ("members", "nonmembers"), strict=True):
-        one.write_images(target / folder_name)
-    joined(shown).write_captions(target / "captions.csv")
+    both = [known.part(part, pictures + _ASKED) for part in ("members", "nonmembers")]
+    for one, place_of in zip(both, ("members", "nonmembers"), strict=True):
+        one.take(range(pictures)).write_images(target / place_of)
+        one.take(range(pictures, pictures + _ASKED)).write_images(target / "asked")
+    joined(both).write_captions(target / "captions.csv")
     write_atomic(target / CARD_NAME, card.rstrip() + "\n")
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     if size > LIMIT:

@@ -13,23 +13,29 @@ from shared.errors import InputError
 from shared.zoo.pipelines import find_pipeline
 
 
-def test_a_shipped_target_can_be_audited(latent_folder, tmp_path):
+def test_a_shipped_target_can_be_audited(latent_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(shipping, "_ASKED", 1)
     shipping.ship(latent_folder, "tiny", "# Tiny", pictures=3, zoo=tmp_path)
     folder = find_pipeline("tiny", zoo=tmp_path)
     assert open_target(folder).image_size == 16
     learnt = set(json.loads((folder / "members.json").read_text())["learnt"])
-    shown, others = (
-        {path.name for path in (folder / part).iterdir()} for part in ("members", "nonmembers")
+    shown, others, asked = (
+        {path.name for path in (folder / part).iterdir()}
+        for part in ("members", "nonmembers", "asked")
     )
     assert len(shown) == len(others) == 3
     assert shown < learnt
     assert not others & learnt
     with (folder / "captions.csv").open() as table:
-        assert {row["image"] for row in csv.DictReader(table)} == shown | others
+        assert {row["image"] for row in csv.DictReader(table)} == shown | others | asked
+    assert len(asked) == 2
+    assert len(asked & learnt) == 1
+    assert not asked & (shown | others)
 
 
 def test_too_large_a_target_is_refused(pixel_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(shipping, "LIMIT", 1000)
+    monkeypatch.setattr(shipping, "_ASKED", 1)
     with pytest.raises(InputError, match="too large"):
         shipping.ship(pixel_folder, "tiny", "# Tiny", pictures=2, zoo=tmp_path)
     with pytest.raises(InputError, match="no finished target"):
