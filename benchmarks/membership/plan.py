@@ -57,13 +57,13 @@ class Plan:
 _VARIANTS: dict[str, dict[str, object]] = {
     **{f"mask ratio {ratio}": {"ratio": ratio} for ratio in (0.1, 0.25, 0.75, 0.9)},
     **{f"inversion ratio {ratio}": {"inversion": ratio} for ratio in (0.3, 0.6, 0.9)},
-    **{f"K = {count}": {"restorations": count} for count in (1, 8)},
-    **{f"{steps} steps": {"steps": steps} for steps in (10, 20, 100)},
+    **{f"K = {count}": {"restorations": count} for count in (1, 4, 8)},
+    **{f"{steps} steps": {"steps": steps} for steps in (5, 20, 50)},
     **{f"mask {kind}": {"degradation": kind} for kind in ("center", "random", "half")},
     "super-resolution x8": {"degradation": "super-resolution"},
     "noise to 0.6 T": {"degradation": "noise"},
     "restorer blend": {"restorer": "blend"},
-    "restorer repaint": {"restorer": "repaint", "resamples": 4},
+    "restorer repaint": {"restorer": "repaint", "jump": 2, "resamples": 4},
     "compared by SSIM": {"comparator": "ssim"},
     "compared over the whole picture": {"region": "whole"},
     "the original encoded, not the degraded": {"leak_free": False},
@@ -81,8 +81,12 @@ PLANS: dict[str, Plan] = {
         distorted=("structural", *PIXEL_RIVALS), distortions=("salt_pepper", "flip"), ablated=4,
         totals=(50, 100), intervals=(50,), guidances=(2.0,), drc_variants={"K = 2": {"restorations": 2}},
     ),
-    "cpu": Plan(200, drc=DRC(steps=25), ablated=80, drc_variants=_VARIANTS,
-                settings={"gan-leaks": {"steps": 25}, "monte-carlo": {"steps": 25}}),
+    "cpu": Plan(
+        128, 64, DRC(steps=10, restorations=2), ablated=64, drc_variants=_VARIANTS,
+        settings={
+            "gan-leaks": {"samples": 128, "steps": 20}, "monte-carlo": {"samples": 128, "steps": 20},
+        },
+    ),
     "gpu": Plan(1000, 250, ablated=500, drc_variants=_VARIANTS),
     "paper": Plan(
         5000, 250, ablated=1000, drc_variants=_VARIANTS,

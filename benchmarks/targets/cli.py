@@ -111,11 +111,14 @@ def ship_command(
     name: Annotated[str, typer.Argument(help="Its name in the zoo.")],
     card: Annotated[Path, typer.Option(help="Markdown file: what it is, how trained, limits.")],
     pictures: Annotated[int, typer.Option(min=1, help="Pictures of each class.")] = 100,
+    record: Annotated[
+        Path | None, typer.Option(help="Of `benchmarks membership`: its figures go into the card.")
+    ] = None,
 ) -> None:
     """Put a target's oldest checkpoint into the box, with pictures that it learnt and others."""
     from benchmarks.targets.shipping import ship
 
-    typer.echo(ship(folder, name, card.read_text("utf-8"), pictures=pictures))
+    typer.echo(ship(folder, name, card.read_text("utf-8"), pictures=pictures, record=record))
 
 
 def epochs_of(text: str) -> tuple[int, ...] | None:

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from benchmarks.membership.subjects import ages_of
+from benchmarks.tables import Rows, markdown_table
 from benchmarks.targets.pictures import Pictures, joined
 from benchmarks.targets.recipes import FACTS_NAME, PICTURES_NAME
 from shared.custody import write_atomic
@@ -23,17 +24,26 @@ LIMIT = 5_000_000
 _KEPT = ("model_index.json", "unet", "vae", "text_encoder", "tokenizer", "scheduler")
 
 
-def ship(folder: str | Path, name: str, card: str, *, pictures: int = 100, zoo: Path = ZOO) -> Path:
+def ship(
+    folder: str | Path,
+    name: str,
+    card: str,
+    *,
+    pictures: int = 100,
+    record: Path | None = None,
+    zoo: Path = ZOO,
+) -> Path:
     """Copy a target's oldest checkpoint into the zoo, with pictures of both classes, and register it.
 
     ``members.json`` lists everything that it learnt; ``members/`` and ``nonmembers/`` hold the first ``pictures`` of
-    each class as PNG files at the target's size, ``asked/`` five more of each for a trial, ``captions.csv`` what all show.
+    each class as PNG files at the target's size, ``asked/`` five more of each to try, ``captions.csv`` all captions.
 
     Args:
         folder: Of ``benchmarks targets train``.
         name: In the zoo.
         card: Markdown for people.
         pictures: Pictures of each class.
+        record: Of ``benchmarks membership``; its figures of this checkpoint go into the card.
         zoo: Where ``weights/`` lies.
 
     Raises:
@@ -67,7 +77,7 @@ def ship(folder: str | Path, name: str, card: str, *, pictures: int = 100, zoo: 
         one.take(range(pictures)).write_images(target / place_of)
         one.take(range(pictures, pictures + _ASKED)).write_images(target / "asked")
     joined(both).write_captions(target / "captions.csv")
-    write_atomic(target / CARD_NAME, card.rstrip() + "\n")
+    write_atomic(target / CARD_NAME, card.rstrip() + "\n" + _measured(record, root.name, age))
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     if size > LIMIT:
         raise InputError(
@@ -75,3 +85,18 @@ def ship(folder: str | Path, name: str, card: str, *, pictures: int = 100, zoo: 
         )
     register_pipeline(name, zoo=zoo)
     return target
+
+
+_COLUMNS = ("figure", "value", "low", "high", "n", "TPR at 1 % FPR", "kind")
+
+
+def _measured(record: Path | None, name: str, age: int) -> str:
+    """Return the figures of a checkpoint in a membership record as Markdown; empty without a record."""
+    if record is None:
+        return ""
+    rows: Rows = json.loads(record.read_text("utf-8"))["result"]["rows"]
+    own = [one for one in rows if one.get("table") == f"{name}, {age} epochs"]
+    if not own:
+        raise InputError(f"{record} has no figures of {name} at {age} epochs")
+    kept = [{key: one[key] for key in _COLUMNS if key in one} for one in own]
+    return f"\n## Measured\n\n{own[0]['protocol']}\n\n{markdown_table(kept)}\n"

@@ -15,9 +15,17 @@ from shared.zoo.pipelines import find_pipeline
 
 def test_a_shipped_target_can_be_audited(latent_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(shipping, "_ASKED", 1)
-    shipping.ship(latent_folder, "tiny", "# Tiny", pictures=3, zoo=tmp_path)
+    rows = [
+        {"table": "latent, 2 epochs", "figure": "AUC of DRC", "value": 0.75, "protocol": "two"},
+        {"table": "latent, 1 epochs", "figure": "AUC of PIA", "value": 0.5, "protocol": "one"},
+    ]
+    record = tmp_path / "membership.json"
+    record.write_text(json.dumps({"result": {"rows": rows}}))
+    shipping.ship(latent_folder, "tiny", "# Tiny", pictures=3, record=record, zoo=tmp_path)
     folder = find_pipeline("tiny", zoo=tmp_path)
     assert open_target(folder).image_size == 16
+    assert "| AUC of DRC | 0.750 |" in (folder / "card.md").read_text()
+    assert "PIA" not in (folder / "card.md").read_text()
     learnt = set(json.loads((folder / "members.json").read_text())["learnt"])
     shown, others, asked = (
         {path.name for path in (folder / part).iterdir()}
