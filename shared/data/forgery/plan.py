@@ -1,0 +1,122 @@
+"""Who forges whom: everything that is drawn before a frame is read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from shared.data.clip import SPLITS, Clip
+from shared.data.forgery.families import FAMILIES
+from shared.data.forgery.known import AUTHENTIC
+from shared.errors import InputError
+
+OWN_SHOTS = 2
+"""Other clips of the target's person that a family may use."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One output, at all qualities.
+
+    Attributes:
+        target: The clip.
+        family: A name of :data:`.families.FAMILIES`, or ``authentic``.
+        own: Other clips of the target's person.
+        others: Clips of other people of the same split.
+    """
+
+    target: Clip
+    family: str
+    own: tuple[Clip, ...] = ()
+    others: tuple[Clip, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Unique among the plans."""
+        return f"{self.family}-{self.target.id}"
+
+
+def generator_of(seed: int, *names: str) -> np.random.Generator:
+    """Return a generator that depends on nothing but the seed and these names."""
+    digest = hashlib.sha256(":".join([str(seed), *names]).encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:8], "big"))
+
+
+def choose_people(clips: Sequence[Clip], people: int | None) -> list[Clip]:
+    """Return the filmed clips of at most so many people, each split with its share and never fewer than it can give.
+
+    Example:
+        >>> clips = [Clip(str(i), "speaking", "train", str(i), video="v") for i in range(9)]
+        >>> len(choose_people(clips, 4))
+        4
+    """
+    filmed = [clip for clip in clips if clip.video]
+    by_split: dict[str, list[str]] = {split: [] for split in SPLITS}
+    for clip in filmed:
+        if clip.person not in by_split[clip.split]:
+            by_split[clip.split].append(clip.person)
+    total = sum(map(len, by_split.values()))
+    if people is None or people >= total:
+        return filmed
+    if people < 1:
+        raise InputError("people must be at least 1", found=people)
+    quota = {split: people * len(names) / total for split, names in by_split.items()}
+    taken = {split: int(share) for split, share in quota.items()}
+    for split in sorted(SPLITS, key=lambda name: taken[name] - quota[name])[
+        : people - sum(taken.values())
+    ]:
+        taken[split] += 1
+    kept = {name for split, names in by_split.items() for name in names[: taken[split]]}
+    return [clip for clip in filmed if clip.person in kept]
+
+
+def plan_forgeries(
+    clips: Sequence[Clip], families: Sequence[str], seed: int
+) -> tuple[list[Plan], list[dict[str, str]]]:
+    """Plan each clip's authentic delivery and its forgery by every family.
+
+    Whoever takes part comes from the target's split, so that nobody is in two of them.
+
+    Returns:
+        The plans, and a row with a reason for each forgery that cannot be made.
+    """
+    by_split: dict[str, list[Clip]] = defaultdict(list)
+    for clip in clips:
+        by_split[clip.split].append(clip)
+    plans, left_out = [], []
+    for target in clips:
+        plans.append(Plan(target, AUTHENTIC))
+        for family in families:
+            found = _cast(target, family, by_split[target.split], seed)
+            if isinstance(found, Plan):
+                plans.append(found)
+            else:
+                left_out.append({"id": f"{family}-{target.id}", "reason": found})
+    return plans, left_out
+
+
+def _cast(target: Clip, family: str, neighbours: Sequence[Clip], seed: int) -> Plan | str:
+    """Draw who takes part, or say why it cannot be."""
+    needs = FAMILIES[family]
+    if needs.speech and not target.audio:
+        return "the clip has no speech"
+    own = [clip for clip in neighbours if clip.person == target.person and clip != target]
+    fit = [
+        clip
+        for clip in neighbours
+        if clip.person != target.person
+        and (not needs.speech or (clip.audio and clip.transcript != target.transcript))
+    ]
+    people = sorted({clip.person for clip in fit})
+    if len(people) < needs.others:
+        return f"needs {needs.others} other people in {target.split}, found {len(people)}"
+    generator = generator_of(seed, family, target.id, "cast")
+    others = []
+    for person in generator.permutation(people)[: needs.others]:
+        theirs = [clip for clip in fit if clip.person == person]
+        others.append(theirs[generator.integers(len(theirs))])
+    return Plan(target, family, tuple(own[:OWN_SHOTS]) if needs.speech else (), tuple(others))

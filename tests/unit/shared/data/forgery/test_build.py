@@ -1,0 +1,158 @@
+"""A corpus from the sample pack: rows, masks, resumption, reasons."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shared.data.clip import Clip
+from shared.data.forgery import build as building
+from shared.data.forgery.build import build, main
+from shared.data.forgery.known import Known, dataset_of, is_forged, known_of
+from shared.data.forgery.plan import choose_people, plan_forgeries
+from shared.data.manifest import read_manifest, write_manifest
+from shared.data.marionette.pack import SAMPLE_ROOT, sample_pack
+from shared.errors import InputError
+from shared.media.video import VideoReader, probe
+
+BRIEF = {"longest": 8, "qualities": ("c40",), "seed": 4}
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory) -> Path:
+    """The sample pack's speaking clips and one listener, all in one split, so that everybody has neighbours."""
+    root = tmp_path_factory.mktemp("corpus")
+    for name in ("clips",):
+        (root / name).symlink_to(SAMPLE_ROOT / name)
+    wanted = [c for c in sample_pack() if c.kind == "speaking" or c.id == "m0000-listening0"]
+    write_manifest(root, [Clip(**{**vars(clip), "split": "train"}) for clip in wanted])
+    return root
+
+
+@pytest.fixture(scope="module")
+def built(corpus, tmp_path_factory):
+    return build(corpus, tmp_path_factory.mktemp("out"), families=["swap", "mouth_splice"], **BRIEF)
+
+
+def test_every_clip_comes_authentic_and_forged_through_one_chain(built):
+    rows = {clip.id: clip for clip in built}
+    for target in {clip.extra["target"] for clip in built}:
+        own, forged = rows[f"c40-authentic-{target}"], rows[f"c40-swap-{target}"]
+        assert (is_forged(own), is_forged(forged)) == (False, True)
+        assert own.extra["chain"] == forged.extra["chain"]
+        assert own.size == forged.size
+        assert (own.frames, own.split, own.person) == (forged.frames, forged.split, forged.person)
+
+
+def test_masks_fit_the_delivered_frames_and_tell_where_they_differ(built):
+    rows = {clip.id: clip for clip in built}
+    pair = rows["c40-authentic-m0001-speaking0"], rows["c40-swap-m0001-speaking0"]
+    own, forged = (np.stack(list(VideoReader(built.path(clip.video)))).astype(int) for clip in pair)
+    nothing, known = (known_of(built, clip) for clip in pair)
+    assert known.masks.shape == forged.shape[:3]
+    assert not nothing.masks.any()
+    change = np.abs(forged - own).mean(axis=-1)
+    assert change[known.masks > 127].mean() > 3 * change[known.masks == 0].mean()
+    inside = known.landmarks[:, 30].round().astype(int)
+    assert (known.masks[np.arange(len(inside)), inside[:, 1], inside[:, 0]] > 127).all()
+
+
+def test_a_mouth_splice_says_what_its_donor_says(built):
+    source = {clip.id: clip for clip in sample_pack()}
+    for clip in built:
+        if clip.extra["family"] == "mouth_splice":
+            (donor,) = (source[name] for name in clip.extra["donors"])
+            assert clip.transcript == donor.transcript != source[clip.extra["target"]].transcript
+            assert donor.person != clip.person
+            assert probe(built.path(clip.video)).has_audio
+
+
+def test_what_cannot_be_forged_is_named(built):
+    lines = (built.root / "left_out.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == [
+        {"id": "mouth_splice-m0000-listening0", "reason": "the clip has no speech"}
+    ]
+
+
+def test_a_dataset_holds_a_clip_on_both_sides_or_not_at_all(built):
+    speech = dataset_of(built, ["mouth_splice"], "c40")
+    targets = [{c.extra["target"] for c in speech if is_forged(c) == label} for label in (0, 1)]
+    assert targets[0] == targets[1]
+    assert not any("listening" in clip.id for clip in speech)
+    assert len(dataset_of(built, ["swap"], "c23")) == 0
+
+
+def test_a_build_goes_on_and_adds_families_without_redoing(corpus, built, monkeypatch):
+    before = {path: path.stat().st_mtime_ns for path in built.root.rglob("*-swap-*.mp4")}
+    made = []
+    make = building._make
+    monkeypatch.setattr(building, "_make", lambda site, plan: made.append(plan) or make(site, plan))
+    names = ["swap", "mouth_splice", "self_blend"]
+    again = build(corpus, built.root, families=names, **BRIEF)
+    assert {plan.family for plan in made} == {"self_blend"}
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert len(again) == len(built) + len(made)
+
+
+def test_another_folder_and_processes_give_the_same_bytes(corpus, built, tmp_path):
+    again = build(corpus, tmp_path, families=["swap"], people=4, workers=2, **BRIEF)
+    clip = next(clip for clip in again if is_forged(clip))
+    assert again.path(clip.video).read_bytes() == built.path(clip.video).read_bytes()
+
+
+def test_a_damaged_clip_is_left_out_and_the_rest_is_made(corpus, tmp_path):
+    clips = list(read_manifest(corpus))[:2]
+    root = tmp_path / "corpus"
+    root.mkdir()
+    (root / "clips").symlink_to(SAMPLE_ROOT / "clips")
+    (root / "bad.mp4").write_bytes(b"no video")
+    write_manifest(root, [clips[0], Clip(**{**vars(clips[1]), "video": "bad.mp4"})])
+    made = build(root, tmp_path / "out", families=["self_blend"], **BRIEF)
+    assert {clip.extra["target"] for clip in made} == {clips[0].id}
+    left_out = (tmp_path / "out" / "left_out.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line)["id"] for line in left_out] == [
+        f"authentic-{clips[1].id}", f"self_blend-{clips[1].id}",
+    ]  # fmt: skip
+
+
+def test_nobody_takes_part_in_two_splits():
+    clips = [
+        Clip(f"{p}{k}", "speaking", "train" if p < "m" else "test", p, audio="a", video="v",
+             transcript=f"{p}{k}")
+        for p in "abcdefmnopqr" for k in range(2)
+    ]  # fmt: skip
+    plans, left_out = plan_forgeries(clips, ["swap", "whole", "mouth_splice"], seed=1)
+    assert not left_out
+    for plan in plans:
+        assert {clip.split for clip in plan.others} <= {plan.target.split}
+        assert plan.target.person not in {clip.person for clip in plan.others}
+        assert len({clip.person for clip in plan.others}) == len(plan.others)
+
+
+def test_people_are_taken_split_by_split():
+    clips = [
+        Clip(f"{split}{n}", "exercise", split, f"{split}{n}", video="v")
+        for split, count in (("train", 14), ("val", 4), ("test", 2)) for n in range(count)
+    ]  # fmt: skip
+    kept = [clip.split for clip in choose_people(clips, 10)]
+    assert [kept.count(split) for split in ("train", "val", "test")] == [7, 2, 1]
+
+
+def test_the_command_says_what_is_wrong(corpus, tmp_path, capsys):
+    common = ["--corpus", str(corpus), "--out", str(tmp_path / "out")]
+    assert main([*common, "--families", "reenactment"]) == InputError.exit_code
+    assert "--reenact" in capsys.readouterr().err
+    assert main([*common, "--reenact", "nowhere:nothing"]) == InputError.exit_code
+    assert "cannot be loaded" in capsys.readouterr().err
+
+
+def test_masks_round_trip_and_other_files_are_refused(tmp_path, generator):
+    known = Known(generator.integers(0, 256, (2, 4, 4)).astype(np.uint8), np.ones((2, 68, 2)))
+    again = Known.load(known.save(tmp_path / "a.npz"))
+    assert np.array_equal(again.masks, known.masks)
+    (tmp_path / "b.npz").write_bytes(b"nothing")
+    with pytest.raises(InputError, match="no masks"):
+        Known.load(tmp_path / "b.npz")

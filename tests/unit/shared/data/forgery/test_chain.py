@@ -1,0 +1,64 @@
+"""The chain: sizes, qualities, the same bytes for the same draw."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from shared.data.forgery.chain import Delivery, deliver, draw_delivery
+from shared.errors import InputError
+from shared.media.audio import read_audio
+from shared.media.video import VideoReader, probe
+
+
+def sent(cast, path, delivery, sound=None):
+    size = deliver(path, cast.target.frames, cast.target.size, Fraction(25), delivery, sound)
+    return size, np.stack(list(VideoReader(path)))
+
+
+def test_every_step_arrives_at_the_delivered_size(cast, tmp_path):
+    size, frames = sent(cast, tmp_path / "a.mp4", Delivery(23, 0.7, jpeg=70, first_crf=28))
+    assert size == tuple(2 * round(side * 0.35) for side in cast.target.size)
+    assert frames.shape == (len(cast.target), size[1], size[0], 3)
+
+
+def test_c40_is_worse_and_smaller_than_c23(cast, tmp_path):
+    errors, sizes = [], []
+    for crf in (23, 40):
+        path = tmp_path / f"{crf}.mp4"
+        _, frames = sent(cast, path, Delivery(crf))
+        errors.append(np.abs(frames.astype(int) - cast.target.frames).mean())
+        sizes.append(path.stat().st_size)
+    assert errors[1] > 1.5 * errors[0]
+    assert sizes[1] < sizes[0]
+
+
+def test_each_step_leaves_its_trace(cast, tmp_path):
+    ways = [Delivery(23), Delivery(23, jpeg=60), Delivery(23, first_crf=30)]
+    frames = [sent(cast, tmp_path / f"{n}.mp4", way)[1] for n, way in enumerate(ways)]
+    assert not np.array_equal(frames[0], frames[1])
+    assert not np.array_equal(frames[0], frames[2])
+
+
+def test_the_same_frames_and_draw_give_the_same_bytes(cast, tmp_path):
+    for name in "ab":
+        sent(cast, tmp_path / f"{name}.mp4", Delivery(23, 0.8, 80, 20), cast.target.sound)
+    assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
+
+
+def test_sound_comes_along(cast, tmp_path):
+    sent(cast, tmp_path / "a.mp4", Delivery(40), cast.target.sound)
+    assert probe(tmp_path / "a.mp4").has_audio
+    heard = read_audio(tmp_path / "a.mp4")[: len(cast.target.sound)]
+    assert np.corrcoef(heard, cast.target.sound[: len(heard)])[0, 1] > 0.9
+
+
+def test_draws_follow_the_generator_and_an_unknown_quality_is_named():
+    draws = [draw_delivery("c40", np.random.default_rng(seed)) for seed in range(40)]
+    assert {draw.crf for draw in draws} == {40}
+    assert {draw.jpeg is None for draw in draws} == {True, False}
+    assert draws[7] == draw_delivery("c40", np.random.default_rng(7))
+    with pytest.raises(InputError, match="c99"):
+        draw_delivery("c99", np.random.default_rng(0))

@@ -1,0 +1,76 @@
+"""Pieces of work: in order, once, with their failures."""
+
+from __future__ import annotations
+
+import os
+import signal
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from shared.data.resumable import Piece, run_pieces
+from shared.errors import InputError, OutputError
+
+
+def square(log: Path, number: int) -> dict:
+    """Square a number, fall over 3, die of 4."""
+    with (log / str(number)).open("a") as file:
+        file.write("x")
+    if number == 3:
+        raise ValueError("three")
+    if number == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"square": number * number}
+
+
+def pieces(numbers, key="a"):
+    return [Piece(f"n{number}", key, number) for number in numbers]
+
+
+def times_done(log: Path) -> dict[str, int]:
+    return {path.name: len(path.read_text()) for path in log.iterdir()}
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    folder = tmp_path / "log"
+    folder.mkdir()
+    return folder
+
+
+def test_outcomes_come_in_order_and_failures_with_their_reason(tmp_path, log):
+    seen = []
+    out = run_pieces(
+        pieces([2, 3, 1]), partial(square, log), tmp_path / "state",
+        progress=lambda *counts: seen.append(counts),
+    )  # fmt: skip
+    assert out == [{"square": 4}, {"failed": "ValueError: three"}, {"square": 1}]
+    assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
+
+
+def test_what_is_done_is_not_done_again_until_its_key_changes(tmp_path, log):
+    work, state = partial(square, log), tmp_path / "state"
+    run_pieces(pieces([1, 3]), work, state)
+    run_pieces(pieces([1, 2, 3]), work, state)
+    assert times_done(log) == {"1": 1, "2": 1, "3": 1}
+    (state / "n2.json").write_text("{")
+    run_pieces(pieces([1], "b") + pieces([2]), work, state)
+    assert times_done(log) == {"1": 2, "2": 2, "3": 1}
+
+
+def test_a_piece_that_kills_its_process_is_left_out_and_the_rest_done(tmp_path, log):
+    out = run_pieces(pieces([1, 4, 5, 6]), partial(square, log), tmp_path / "state", workers=2)
+    assert out == [{"square": 1}, {"failed": "its process died twice"}, {"square": 25}, {"square": 36}]  # fmt: skip
+    assert times_done(log)["4"] == 2
+
+
+def test_wrong_arguments_are_named(tmp_path, log):
+    work = partial(square, log)
+    with pytest.raises(InputError, match="workers"):
+        run_pieces(pieces([1]), work, tmp_path, workers=0)
+    with pytest.raises(InputError, match="same name"):
+        run_pieces(pieces([1, 1]), work, tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError):
+        run_pieces(pieces([1]), work, tmp_path / "file")
