@@ -167,7 +167,7 @@ def growth(rows: Rows) -> float:
 
 def growth_row(rows: Rows, tolerance: float | None) -> dict[str, Any]:
     """Return the growth of a task's memory as a row, with what is allowed if anything is."""
-    facts = {} if tolerance is None else {"target": f"at most {tolerance:.0%}"}
+    facts: dict[str, Any] = {} if tolerance is None else {"target": f"at most {tolerance:.0%}"}
     note = "" if tolerance else "the Motion of the whole recording is held in memory"
     return row(
         "growth from the shortest to the longest", 100 * growth(rows), unit="%", status="tiny",

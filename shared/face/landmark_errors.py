@@ -6,8 +6,8 @@ Its errors are not independent: it pulls every face towards the ones that it has
 comes out short as a whole. A fit that knows the modes does not mistake them for identity or for a turn
 of the head. They were measured on renders of known geometry (``python -m shared.face.build_landmark_errors``).
 
-The distance between a lip or a lid and its opposite is left out of the modes: rendered mouths tell
-little about how far a real one stands open, and this is what a viewer sees first.
+How far lips and lids are apart, and how broad the mouth is, are left out of the modes: rendered mouths
+tell little about how far a real one stands open, and this is what a viewer sees first.
 """
 
 from __future__ import annotations
@@ -28,14 +28,15 @@ from shared.face.head_model import LANDMARKS_478
 Array = NDArray[np.floating]
 
 LANDMARK_ERRORS_PATH = Path(__file__).with_name("landmark_errors.safetensors")
-LANDMARK_ERRORS_SHA256 = "92938160b5a403806fc1c79d2c2f4bcbdfa0c19876db24b65d0bd680a3af1ee5"
+LANDMARK_ERRORS_SHA256 = "6741faa189e70c273ccd81bf70d05be73ee09b9c1b92cd47eaf2fe0a9b3bc618"
 MODES = 48
 OPENINGS = (
     (13, 14), (82, 87), (312, 317), (81, 178), (311, 402), (80, 88), (310, 318), (191, 95),
     (415, 324), (159, 145), (158, 153), (160, 144), (161, 163), (157, 154), (386, 374), (385, 380),
-    (387, 373), (388, 390), (384, 381),
+    (387, 373), (388, 390), (384, 381), (61, 291), (78, 308), (62, 292), (76, 306), (185, 409),
+    (146, 375),
 )  # fmt: skip
-"""Landmarks of an upper and a lower edge: the inner lips, then the lids."""
+"""Landmarks that face each other: upper and lower inner lips, upper and lower lids, corners of the mouth."""
 _FARTHEST = 4.0
 """Errors beyond this many medians are pulled in before anything is learned from them."""
 

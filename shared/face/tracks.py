@@ -101,6 +101,7 @@ class _Open:
     """A track that is still being followed."""
 
     start: int
+    number: int = 0
     faces: list[Face | None] = field(default_factory=list)
     missing: int = 0
 
@@ -108,8 +109,11 @@ class _Open:
     def last(self) -> Face:
         return next(face for face in reversed(self.faces) if face is not None)
 
-    def add(self, face: Face | None) -> None:
-        self.faces.append(face)
+    def add(self, face: Face | None, *, keep: bool = True) -> None:
+        if keep:
+            self.faces.append(face)
+        elif face is not None:
+            self.faces = [face]
         self.missing = 0 if face is not None else self.missing + 1
 
     def closed(self) -> FaceTrack:
@@ -126,6 +130,8 @@ class FaceTracker:
         patience: Frames after which a lost face's track ends.
         shortest: Tracks shorter than this, in frames, are dropped.
         smallest: Least side of a face's box, px.
+        keep_faces: False remembers only the latest face of each track, so that memory does not grow with the video;
+            :meth:`finish` then returns no tracks, and :attr:`seen` is read after each frame.
     """
 
     def __init__(
@@ -137,12 +143,15 @@ class FaceTracker:
         patience: int = 25,
         shortest: int = 5,
         smallest: float = SMALLEST_FACE,
+        keep_faces: bool = True,
     ) -> None:
         if min(detect_every, patience, shortest) < 1:
             raise InputError("detect_every, patience and shortest count frames from 1")
         self.detector, self.landmarker = detector, landmarker
         self.detect_every, self.patience = detect_every, patience
         self.shortest, self.smallest = shortest, smallest
+        self.keep_faces = keep_faces
+        self._begun = 0
         self._open: list[_Open] = []
         self._done: list[FaceTrack] = []
         self._count = 0
@@ -158,10 +167,15 @@ class FaceTracker:
         if idle or None in here or self._count % self.detect_every == 0:
             self._look(frame, here)
         for track, face in zip(self._open, here, strict=True):
-            track.add(face)
+            track.add(face, keep=self.keep_faces)
         self._close([track for track in self._open if track.missing > self.patience])
         self._close(self._doubles())
         self._count += 1
+
+    @property
+    def seen(self) -> tuple[tuple[int, Face], ...]:
+        """The faces of the latest frame, each with the number of its track; tracks are counted from 0 as they begin."""
+        return tuple((track.number, track.last) for track in self._open if not track.missing)
 
     def finish(self) -> list[FaceTrack]:
         """End all tracks and return those that are long enough, the most visible person first."""
@@ -191,7 +205,8 @@ class FaceTracker:
             here[index] = self._confirmed(frame, best)
         for face in free:
             if (found := self._confirmed(frame, face)) is not None:
-                self._open.append(_Open(self._count))
+                self._open.append(_Open(self._count, self._begun))
+                self._begun += 1
                 here.append(found)
 
     def _confirmed(self, frame: Image, face: Face) -> Face | None:
@@ -218,7 +233,7 @@ class FaceTracker:
         return before is not None and float(np.abs(thumbnail - before).mean()) > CUT
 
     def _close(self, tracks: Sequence[_Open]) -> None:
-        ended = [track.closed() for track in tracks]
+        ended = [track.closed() for track in tracks] if self.keep_faces else []
         self._open = [track for track in self._open if track not in list(tracks)]
         self._done += [track for track in ended if len(track) >= self.shortest]
 
