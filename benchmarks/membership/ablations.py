@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.membership.main_table import Progress, auc_interval, protocol_of, standing_of
+from benchmarks.membership.main_table import Draws, Progress, auc_interval, protocol_of, standing_of
 from benchmarks.membership.plan import Plan, drc_variants, structural_variants
 from benchmarks.membership.scoring import ClassScores, Scorer
 from benchmarks.membership.subjects import Subject
@@ -40,18 +40,18 @@ def _scored(
     return found
 
 
-def ablation_rows(title: str, subject: Subject, found: Variants, seed: int) -> Rows:
+def ablation_rows(title: str, subject: Subject, found: Variants, draws: Draws) -> Rows:
     """Return one row a variant.
 
     Args:
         title: Of the attack.
         subject: On whose pictures; DRC takes fewer.
         found: Of :func:`ablate`.
-        seed: Of the intervals.
+        draws: Of the intervals.
     """
     facts: dict[str, Any] = {
         "table": f"Ablations of {title}, {subject.name}", "status": standing_of(subject),
-        "protocol": protocol_of(subject), "seed": seed,
+        "protocol": protocol_of(subject), "seed": draws.seed,
     }  # fmt: skip
     rows: Rows = []
     for label, scores in found.items():
@@ -62,5 +62,5 @@ def ablation_rows(title: str, subject: Subject, found: Variants, seed: int) -> R
             "TPR at 1 % FPR": tpr_at_fpr(*scores.pair, 0.01),
             "U-Net calls a picture": scores.calls,
         }
-        rows.append(row(f"AUC, {label}", auc_interval(scores, seed), **facts, **measured))
+        rows.append(row(f"AUC, {label}", auc_interval(scores, draws), **facts, **measured))
     return rows

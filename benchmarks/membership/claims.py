@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.membership.main_table import (
+    Draws,
     Lines,
     auc_gap,
     auc_interval,
@@ -47,19 +48,19 @@ def best_of(lines: Mapping[str, ClassScores]) -> str:
     return max(lines, key=lambda label: auc(*lines[label].pair))
 
 
-def claim_rows(aged: list[tuple[Subject, Lines]], robust: Robust, seed: int) -> Rows:
+def claim_rows(aged: list[tuple[Subject, Lines]], robust: Robust, draws: Draws) -> Rows:
     """Answer the claims on one target.
 
     Args:
         aged: The target at its ages, youngest first, with the scores of the main table.
         robust: Scores on distorted pictures, of the oldest age.
-        seed: Of the intervals.
+        draws: Of the intervals.
     """
     oldest, lines = aged[-1]
-    facts: dict[str, Any] = {"table": f"Claims, {oldest.name}", "seed": seed}
-    rows = [_structure_beats_pixels(oldest, lines, seed, facts)]
-    rows += _more_robust(oldest, robust, seed, facts)
-    rows += [_drc_beats_rest(subject, found, seed, facts) for subject, found in aged]
+    facts: dict[str, Any] = {"table": f"Claims, {oldest.name}", "seed": draws.seed}
+    rows = [_structure_beats_pixels(oldest, lines, draws, facts)]
+    rows += _more_robust(oldest, robust, draws, facts)
+    rows += [_drc_beats_rest(subject, found, draws, facts) for subject, found in aged]
     controls = model_free(lines)
     best = best_of(controls)
     turned = _turned(controls[best])
@@ -67,7 +68,7 @@ def claim_rows(aged: list[tuple[Subject, Lines]], robust: Robust, seed: int) -> 
     rows.append(
         row(
             f"AUC of the best control without a model, {oldest.age} epochs",
-            auc_interval(turned, seed), target=f"at most {CONTROL_LIMIT}",
+            auc_interval(turned, draws), target=f"at most {CONTROL_LIMIT}",
             note=f"{limit}: {best}", **_frame(oldest), **facts,
         )
     )  # fmt: skip
@@ -89,7 +90,7 @@ def _title(name: str) -> str:
 
 
 def _structure_beats_pixels(
-    subject: Subject, lines: Lines, seed: int, facts: dict[str, Any]
+    subject: Subject, lines: Lines, draws: Draws, facts: dict[str, Any]
 ) -> dict[str, Any]:
     figure = (
         "Does structure beat pixels? AUC of the structural attack less the best of SecMI, PIA and naive loss, "
@@ -101,13 +102,13 @@ def _structure_beats_pixels(
     if problem:
         return row(figure, None, note=problem, **_frame(subject), **facts)
     best = best_of(rivals)
-    gap = auc_gap(own, rivals[best], seed)
+    gap = auc_gap(own, rivals[best], draws)
     return row(
         figure, gap, target="above 0", note=f"{answer(gap)}; best rival: {best}", **_frame(subject), **facts,
     )  # fmt: skip
 
 
-def _more_robust(subject: Subject, robust: Robust, seed: int, facts: dict[str, Any]) -> Rows:
+def _more_robust(subject: Subject, robust: Robust, draws: Draws, facts: dict[str, Any]) -> Rows:
     """Compare mean AUCs over the paper's four distortions, pictures drawn once for all."""
     chosen = [name for name in robust if name in DISTORTIONS and DISTORTIONS[name].published]
     whole = [
@@ -137,7 +138,7 @@ def _more_robust(subject: Subject, robust: Robust, seed: int, facts: dict[str, A
         ]
         return float(np.mean(each[: len(chosen)]) - np.mean(each[len(chosen) :]))
 
-    spread = bootstrap(groups, gap, seed, resamples=500)
+    spread = bootstrap(groups, gap, draws.seed, resamples=draws.resamples)
     found = percentile_interval(gap(*groups), spread, sum(map(len, groups)))
     figure = (
         "Is structure more robust? Mean AUC over the paper's four distortions, less the best of SecMI, PIA and naive "
@@ -148,7 +149,7 @@ def _more_robust(subject: Subject, robust: Robust, seed: int, facts: dict[str, A
 
 
 def _drc_beats_rest(
-    subject: Subject, lines: Lines, seed: int, facts: dict[str, Any]
+    subject: Subject, lines: Lines, draws: Draws, facts: dict[str, Any]
 ) -> dict[str, Any]:
     own = _title("drc")
     figure = f"Does DRC beat the rest? AUC of DRC less the best other attack, {subject.age} epochs"
@@ -160,7 +161,7 @@ def _drc_beats_rest(
         if not line.entry.control and not line.scores.problem and not label.startswith(own)
     }
     best = best_of(rest)
-    gap = auc_gap(lines[own].scores, rest[best], seed)
+    gap = auc_gap(lines[own].scores, rest[best], draws)
     return row(
         figure, gap, target="above 0", note=f"{answer(gap)}; best other: {best}", **_frame(subject), **facts,
     )  # fmt: skip

@@ -22,6 +22,19 @@ Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
+class Draws:
+    """How intervals are drawn.
+
+    Attributes:
+        seed: Of the draws.
+        resamples: Their number.
+    """
+
+    seed: int
+    resamples: int = 1000
+
+
+@dataclass(frozen=True)
 class Line:
     """An entry of the main table with its scores.
 
@@ -60,7 +73,7 @@ def protocol_of(subject: Subject) -> str:
     )
 
 
-def main_rows(aged: list[tuple[Subject, Lines]], seed: int) -> Rows:
+def main_rows(aged: list[tuple[Subject, Lines]], draws: Draws) -> Rows:
     """Return the main table of one target: its oldest age in full, the AUC at the younger ones beside it."""
     subject, lines = aged[-1]
     younger = aged[:-1]
@@ -68,12 +81,12 @@ def main_rows(aged: list[tuple[Subject, Lines]], seed: int) -> Rows:
     for label, line in lines.items():
         facts: dict[str, Any] = {
             "table": f"{subject.name}, {subject.age} epochs", "status": standing_of(subject),
-            "protocol": protocol_of(subject), "seed": seed,
+            "protocol": protocol_of(subject), "seed": draws.seed,
         }  # fmt: skip
         if line.scores.problem:
             rows.append(row(label, None, note=line.scores.problem, **facts))
             continue
-        found = performance(*line.scores.pair, seed=seed)
+        found = performance(*line.scores.pair, seed=draws.seed, resamples=draws.resamples)
         facts |= {f"AUC, {young.age} epochs": _auc_of(other, label) for young, other in younger}
         facts |= {
             "TPR at 1 % FPR": found.tpr_at_1_percent.value,
@@ -84,7 +97,7 @@ def main_rows(aged: list[tuple[Subject, Lines]], seed: int) -> Rows:
             "kind": "control" if line.entry.control else "attack",
         }
         if not line.entry.control:
-            facts |= _against_controls(line, lines, seed)
+            facts |= _against_controls(line, lines, draws)
         rows.append(row(f"AUC of {label}", found.auc, **facts))
     return rows
 
@@ -105,9 +118,9 @@ def model_free(lines: Lines) -> dict[str, ClassScores]:
     }
 
 
-def _against_controls(line: Line, lines: Lines, seed: int) -> dict[str, str]:
+def _against_controls(line: Line, lines: Lines, draws: Draws) -> dict[str, str]:
     controls = {label: scores.pair for label, scores in model_free(lines).items()}
-    found = compare(line.scores.pair, controls, seed=seed)
+    found = compare(line.scores.pair, controls, seed=draws.seed, resamples=draws.resamples)
     gap = found.difference
     return {
         "best control": f"{found.control}: {number(found.control_auc.value)}",
@@ -130,7 +143,7 @@ def robustness(
 
 
 def robustness_rows(
-    subject: Subject, found: Mapping[str, Mapping[str, ClassScores]], seed: int
+    subject: Subject, found: Mapping[str, Mapping[str, ClassScores]], draws: Draws
 ) -> Rows:
     """Return one row a distortion: the structural attack's AUC, the others' beside it."""
     rows: Rows = []
@@ -147,8 +160,8 @@ def robustness_rows(
         rows.append(
             row(
                 f"AUC of {attack_class(first).title}, {title}",
-                None if scores[first].problem else auc_interval(scores[first], seed),
-                status=standing_of(subject), seed=seed,
+                None if scores[first].problem else auc_interval(scores[first], draws),
+                status=standing_of(subject), seed=draws.seed,
                 protocol=protocol_of(subject), table=f"Robustness, {subject.name}",
                 note=scores[first].problem, **facts, **paper,
             )
@@ -156,13 +169,13 @@ def robustness_rows(
     return rows
 
 
-def auc_interval(scores: ClassScores, seed: int) -> Interval:
+def auc_interval(scores: ClassScores, draws: Draws) -> Interval:
     """Return the AUC with its bootstrap interval over pictures."""
-    spread = bootstrap(scores.pair, auc, seed, resamples=1000)
+    spread = bootstrap(scores.pair, auc, draws.seed, resamples=draws.resamples)
     return percentile_interval(auc(*scores.pair), spread, sum(map(len, scores.pair)))
 
 
-def auc_gap(first: ClassScores, second: ClassScores, seed: int) -> Interval:
+def auc_gap(first: ClassScores, second: ClassScores, draws: Draws) -> Interval:
     """Return the first AUC less the second with the paired bootstrap interval over pictures."""
     paired = [
         np.stack(pair, axis=1) for pair in zip(first.pair, second.pair, strict=True)
@@ -171,5 +184,5 @@ def auc_gap(first: ClassScores, second: ClassScores, seed: int) -> Interval:
     def gap(members: np.ndarray, nonmembers: np.ndarray) -> float:
         return auc(members[:, 0], nonmembers[:, 0]) - auc(members[:, 1], nonmembers[:, 1])
 
-    spread = bootstrap(paired, gap, seed, resamples=1000)
+    spread = bootstrap(paired, gap, draws.seed, resamples=draws.resamples)
     return percentile_interval(gap(*paired), spread, sum(map(len, first.pair)))

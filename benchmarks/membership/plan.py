@@ -38,6 +38,7 @@ class Plan:
         intervals: k.
         guidances: gamma.
         drc_variants: Label -> settings of DRC that are varied one at a time.
+        resamples: Draws of an interval.
     """
 
     pictures: int
@@ -52,6 +53,7 @@ class Plan:
     intervals: tuple[int, ...] = (10, 20, 50, 100)
     guidances: tuple[float, ...] = (0.0, 1.0, 2.0, 3.0, 5.0)
     drc_variants: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    resamples: int = 1000
 
 
 _VARIANTS: dict[str, dict[str, object]] = {
@@ -79,7 +81,7 @@ PLANS: dict[str, Plan] = {
             "pfami": {"timesteps": (0, 100), "crops": (0.9,)}, "rediffuse": {"variations": 2},
         },
         distorted=("structural", *PIXEL_RIVALS), distortions=("salt_pepper", "flip"), ablated=4,
-        totals=(50, 100), intervals=(50,), guidances=(2.0,), drc_variants={"K = 2": {"restorations": 2}},
+        totals=(50, 100), intervals=(50,), guidances=(2.0,), drc_variants={"K = 2": {"restorations": 2}}, resamples=20,
     ),
     "cpu": Plan(
         128, 64, DRC(steps=10, restorations=2), ablated=64, drc_variants=_VARIANTS,

@@ -8,6 +8,7 @@ from benchmarks.membership.ablations import ablate, ablation_rows
 from benchmarks.membership.claims import claim_rows
 from benchmarks.membership.cost import cost_rows
 from benchmarks.membership.main_table import (
+    Draws,
     Progress,
     main_rows,
     robustness,
@@ -44,7 +45,7 @@ def measure(
     Returns:
         The rows, and name -> SHA-256 of the targets' U-Nets.
     """
-    scorer = Scorer(out, plan.batch_size, seed)
+    scorer, draws = Scorer(out, plan.batch_size, seed), Draws(seed, plan.resamples)
     claims: Rows = []
     tables: Rows = []
     weights: dict[str, str] = {}
@@ -56,10 +57,10 @@ def measure(
         oldest = subjects[-1]
         robust = robustness(oldest, plan, scorer, progress)
         structural, drc = ablate(oldest, plan, scorer, progress)
-        claims += claim_rows(aged, robust, seed)
-        tables += main_rows(aged, seed) + robustness_rows(oldest, robust, seed)
-        tables += ablation_rows("the structural attack", oldest, structural, seed)
-        tables += ablation_rows("DRC", oldest.first(plan.ablated), drc, seed)
+        claims += claim_rows(aged, robust, draws)
+        tables += main_rows(aged, draws) + robustness_rows(oldest, robust, draws)
+        tables += ablation_rows("the structural attack", oldest, structural, draws)
+        tables += ablation_rows("DRC", oldest.first(plan.ablated), drc, draws)
         tables += cost_rows(oldest, plan, threads)
     return claims + tables, weights
 

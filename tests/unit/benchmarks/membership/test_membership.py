@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from benchmarks.cli import app
 from benchmarks.membership.claims import claim_rows
 from benchmarks.membership.cost import repeated, structural_speed_rows
-from benchmarks.membership.main_table import Line, auc_gap, main_rows
+from benchmarks.membership.main_table import Draws, Line, auc_gap, main_rows
 from benchmarks.membership.plan import entries, plan_named
 from benchmarks.membership.scoring import ClassScores, Scorer
 from benchmarks.membership.subjects import read_subjects
@@ -96,17 +96,17 @@ def test_claims_answer_with_the_sign_of_the_gap(latent_folder):
         entry.label: Line(entry, perfect(rng, shifts.get(entry.label, 0.0)))
         for entry in entries(plan_named("smoke"), None)
     }
-    rows = claim_rows([(subject, lines)], {}, seed=0)
+    rows = claim_rows([(subject, lines)], {}, Draws(0, 50))
     notes = {row["figure"].split("?")[0]: row["note"] for row in rows}
     assert notes["Does structure beat pixels"] == "yes; best rival: SecMI (stat)"
     assert notes["Does DRC beat the rest"].startswith("no, it is behind; best other: Structural")
-    table = main_rows([(subject, lines)], seed=0)
+    table = main_rows([(subject, lines)], Draws(0, 50))
     assert table[0]["explained by it"] == "no"
 
 
 def test_a_gap_to_oneself_is_nothing():
     scores = perfect(np.random.default_rng(1), 1.0)
-    gap = auc_gap(scores, scores, 0)
+    gap = auc_gap(scores, scores, Draws(0))
     assert (gap.value, gap.low, gap.high) == (0, 0, 0)
 
 
