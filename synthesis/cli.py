@@ -175,6 +175,9 @@ def train_command(
         float | None, typer.Option(help="Wall clock for each stage at most.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    start: Annotated[
+        str | None, typer.Option(help="Renderer only: an earlier one to go on from.")
+    ] = None,
 ) -> None:
     """Train the renderer, or OPT's audio and expression networks; the checkpoint ends in OUT/checkpoint."""
     from shared.data.manifest import read_manifest
@@ -186,9 +189,14 @@ def train_command(
         raise InputError(
             "nothing of that name can be trained", found=what, expected=" | ".join(trainers)
         )
+    if start is not None and what != "renderer":
+        raise InputError(
+            "only the renderer can start from another", found=what, fix="leave out --start"
+        )
+    begin = {} if start is None else {"start": start}
     folder = trainers[what](
-        read_manifest(corpus), out, profile=profile, seed=seed, minutes=minutes, device=device
-    )
+        read_manifest(corpus), out, profile=profile, seed=seed, minutes=minutes, device=device, **begin
+    )  # fmt: skip
     typer.echo(f"checkpoint: {folder}")
 
 

@@ -2,7 +2,8 @@
 
 Each variant overrides the least that takes its part away, so the product's code has no switches::
 
-    full | no heat maps in the decoder | no mouth weight | no mesh flow | no FiLM | no warping | no alpha | + perceptual
+    full | no heat maps in the decoder | no mouth weight | no mesh flow | no cut | no FiLM | no warping | no alpha
+    | + perceptual
 
 All variants take the same number of steps on the same batches from the same seed, as many as the full renderer takes in
 the given minutes: so a loaded machine cannot favour one. What a step costs is a column of the table.
@@ -35,7 +36,13 @@ from shared.statistics import bootstrap_interval
 from shared.training.run import Budget, fit
 from synthesis.renderer.config import PRESETS, RendererConfig
 from synthesis.renderer.dataset import FrameBank, PairBatches, load_bank
-from synthesis.renderer.network import Decoder, DenseMotion, RendererNetwork, Rendering
+from synthesis.renderer.network import (
+    Decoder,
+    DenseMotion,
+    Motion2D,
+    RendererNetwork,
+    Rendering,
+)
 from synthesis.renderer.points import MOUTH_CENTER
 from synthesis.renderer.training import RendererModule, RendererRecipe
 
@@ -47,12 +54,14 @@ WARM_STEPS = 12
 
 
 class _PlainDecoder(Decoder):
-    """A decoder whose heat maps are empty."""
+    """A decoder whose heat maps and openings are empty."""
 
     def forward(
-        self, features: list[Tensor], flow: Tensor, occlusion: Tensor, points: Tensor, code: Tensor
+        self, features: list[Tensor], motion: Motion2D, points: Tensor, code: Tensor
     ) -> tuple[Tensor, Tensor]:
-        return super().forward(features, flow, occlusion, torch.full_like(points, FAR), code)
+        nowhere = torch.zeros_like(motion.opened)
+        blind = replace(motion, opened=nowhere, known=nowhere)
+        return super().forward(features, blind, torch.full_like(points, FAR), code)
 
 
 class _KeypointMotion(DenseMotion):
@@ -63,21 +72,18 @@ class _KeypointMotion(DenseMotion):
         with torch.no_grad():
             self.head.bias[1] = 0.0  # type: ignore[index]
 
-    def candidates(
-        self, points_source: Tensor, points_driven: Tensor, affine: Tensor, size: int
-    ) -> Tensor:
-        flows = super().candidates(points_source, points_driven, affine, size)
-        return torch.cat([flows[:, :1], flows[:, :1], flows[:, 2:]], dim=1)
+    def candidates(self, *inputs: Any) -> tuple[Tensor, Tensor]:
+        mesh, others = super().candidates(*inputs)
+        return others[:, :1].expand_as(mesh), others
 
 
 class _StillMotion(DenseMotion):
     """Dense motion that never moves anything; its occlusion maps stay."""
 
-    def forward(
-        self, source: Tensor, points_source: Tensor, points_driven: Tensor, affine: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        flow, occlusion = super().forward(source, points_source, points_driven, affine)
-        return identity_grid(*flow.shape[1:3], like=flow).expand_as(flow), occlusion
+    def forward(self, *inputs: Tensor) -> Motion2D:
+        motion = super().forward(*inputs)
+        grid = identity_grid(*motion.flow.shape[2:4], like=motion.flow)
+        return replace(motion, flow=grid.expand_as(motion.flow))
 
 
 class _BlindCode(nn.Module):
@@ -101,6 +107,12 @@ class _WithoutMesh(RendererNetwork):
     def __init__(self, config: RendererConfig) -> None:
         super().__init__(config)
         self.motion = _KeypointMotion(config)
+
+
+class _WithoutCut(RendererNetwork):
+    def __init__(self, config: RendererConfig) -> None:
+        super().__init__(config)
+        self.motion.sides.zero_()
 
 
 class _WithoutWarping(RendererNetwork):
@@ -152,6 +164,7 @@ VARIANTS: dict[str, Variant] = {
     "no-heat-maps": Variant("no heat maps in the decoder", network=_WithoutHeatMaps),
     "no-mouth-weight": Variant("no mouth weight in the losses", module=_EvenModule),
     "no-mesh": Variant("no mesh flow candidate", network=_WithoutMesh),
+    "no-cut": Variant("no cut at the fissures", network=_WithoutCut),
     "no-film": Variant("no FiLM", network=_WithoutFilm),
     "no-warping": Variant("no warping", network=_WithoutWarping),
     "no-alpha": Variant("no alpha: only its own pixels", network=_WithoutAlpha),

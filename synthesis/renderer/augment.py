@@ -119,7 +119,7 @@ class Augment:
         plain = torch.eye(2).expand(count, 2, 2)
         for picture, points in (("source", "points_source"), ("target", "points_driven")):
             near = batch[points][:, MESH]
-            flow = resize_flow(mesh_flow(canonical, near, plain, 32, 0.03), size)
+            flow = resize_flow(mesh_flow(canonical, near, plain, 32, 0.03)[:, 0], size)
             distance = torch.cdist(identity_grid(32, 32, like=flow).reshape(1, -1, 2), near).amin(
                 -1
             )

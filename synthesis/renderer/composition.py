@@ -55,36 +55,49 @@ class Compositor:
             return self.side, self.side
         return self.photo.shape[1], self.photo.shape[0]
 
-    def warp(self, flow: NDArray[np.float32]) -> Image:
-        """Warp the full-resolution crop along a flow ``(h, h, 2)`` of positions in [-1, 1]."""
-        small = flow.shape[0]
+    def warp(self, flow: NDArray[np.float32], side: NDArray[np.float32]) -> Image:
+        """Warp the full-resolution crop along two flows that meet at the fissures.
+
+        Args:
+            flow: ``(2, h, h, 2)`` positions in [-1, 1], above and below.
+            side: ``(h, h)`` signed distance to the nearest fissure, below > 0: smooth, so that it can be enlarged, and
+                the cut is sharp at any resolution.
+        """
+        small, full = flow.shape[1], (self.side, self.side)
         identity = (np.arange(small, dtype=np.float32) + 0.5) / small * 2 - 1
         moved = flow - np.stack(np.meshgrid(identity, identity), axis=-1)
-        moved = cv2.resize(moved, (self.side, self.side), interpolation=cv2.INTER_CUBIC)
-        position = (self.grid + moved + 1) * (self.side / 2) - 0.5
+        above, below = (cv2.resize(part, full, interpolation=cv2.INTER_CUBIC) for part in moved)
+        low = cv2.resize(side, full, interpolation=cv2.INTER_LINEAR) > 0
+        above[low] = below[low]
+        position = (self.grid + above + 1) * (self.side / 2) - 0.5
         return cv2.remap(
             self.face, position, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
         )
 
     def compose(
-        self, flow: NDArray[np.float32], rgb: NDArray[np.float32], alpha: NDArray[np.float32]
+        self,
+        flow: NDArray[np.float32],
+        side: NDArray[np.float32],
+        rgb: NDArray[np.float32],
+        alpha: NDArray[np.float32],
     ) -> Image:
         """Compose one frame.
 
         Args:
-            flow: ``(h, h, 2)`` positions in [-1, 1] over the crop.
+            flow: ``(2, h, h, 2)`` positions in [-1, 1] over the crop, above and below the fissures.
+            side: ``(h, h)`` signed distance to the nearest fissure, below > 0.
             rgb: ``(n, n, 3)`` the network's own pixels, [0, 1].
             alpha: ``(n, n)`` where they are used, [0, 1].
 
         Returns:
             ``(H, W, 3)`` uint8: the photo with the face in it, or the square crop.
         """
-        side = (self.side, self.side)
+        full = (self.side, self.side)
         own = cv2.resize(
-            (rgb * 255).clip(0, 255).astype(np.uint8), side, interpolation=cv2.INTER_CUBIC
+            (rgb * 255).clip(0, 255).astype(np.uint8), full, interpolation=cv2.INTER_CUBIC
         )
-        weight = cv2.resize(alpha, side, interpolation=cv2.INTER_LINEAR)
-        face = cv2.blendLinear(own, self.warp(flow), weight, 1 - weight)
+        weight = cv2.resize(alpha, full, interpolation=cv2.INTER_LINEAR)
+        face = cv2.blendLinear(own, self.warp(flow, side), weight, 1 - weight)
         return face if self.photo is None else self._paste(face, self.photo)
 
     def _paste(self, face: Image, photo: Image) -> Image:

@@ -24,7 +24,7 @@ class RendererConfig:
         motion_max: Largest width of the hourglass. FOMM: 1024.
         motion_levels: Halvings in the hourglass. FOMM: 5.
         code_width: Width of the conditioning vector. PIRenderer: 256.
-        mesh_spread: Standard deviation of the mesh flow's interpolation, normalised units. Ours.
+        mesh_spread: Standard deviation of the mesh flow's interpolation on a point, normalised units. Ours.
         heat_variance: Variance of heat maps in the dense motion, then in the decoder. FOMM: 0.01 for the first.
     """
 
@@ -37,7 +37,7 @@ class RendererConfig:
     motion_max: int = 96
     motion_levels: int = 3
     code_width: int = 96
-    mesh_spread: float = 0.03
+    mesh_spread: float = 0.016
     heat_variance: tuple[float, float] = (0.01, 0.002)
 
 

@@ -106,8 +106,8 @@ class Renderer:
         for start in range(0, len(motion), batch_size):
             part = motion[slice(start, start + batch_size)]
             out = self.render(fixed, part)
-            for flow, rgb, alpha in zip(*out, strict=True):
-                yield compositor.compose(flow, rgb, alpha)
+            for frame in zip(*out, strict=True):
+                yield compositor.compose(*frame)
 
     def _fixed(self, source: SourceFace) -> dict[str, Tensor]:
         """Compute once what only depends on the source: its picture, features, points and their residual."""
@@ -132,11 +132,11 @@ class Renderer:
             fixed[f"feature{level}"] = feature
         return fixed
 
-    def render(self, fixed: dict[str, Tensor], motion: Motion) -> tuple[NDArray, NDArray, NDArray]:
+    def render(self, fixed: dict[str, Tensor], motion: Motion) -> tuple[NDArray, ...]:
         """Run the network on a few frames.
 
         Returns:
-            flow ``(T, h, h, 2)``, rgb ``(T, n, n, 3)``, alpha ``(T, n, n)`` as float32.
+            flow ``(T, 2, h, h, 2)``, side ``(T, h, h)``, rgb ``(T, n, n, 3)``, alpha ``(T, n, n)`` as float32.
         """
         count = len(motion)
         points = (
@@ -156,9 +156,9 @@ class Renderer:
         )  # fmt: skip
         levels = sum(name.startswith("feature") for name in fixed)
         features = [fixed[f"feature{level}"].expand(count, -1, -1, -1) for level in range(levels)]
-        out = self.network(
+        rgb, alpha, moved = self.network.predict(
             fixed["picture"].expand(count, -1, -1, -1), fixed["points"].expand(count, -1, -1).to(self.device),
             points.to(self.device), affine.to(self.device), code.to(self.device), features,
         )  # fmt: skip
-        rgb = out.rgb.permute(0, 2, 3, 1).float().cpu().numpy()
-        return out.flow.float().cpu().numpy(), rgb, out.alpha[:, 0].float().cpu().numpy()
+        made = (moved.flow, moved.side, rgb.permute(0, 2, 3, 1), alpha[:, 0])
+        return tuple(part.float().cpu().numpy() for part in made)

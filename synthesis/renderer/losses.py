@@ -66,7 +66,7 @@ def alpha_cost(alpha: Tensor, image_error: Tensor) -> Tensor:
 
 
 def flow_roughness(flow: Tensor) -> Tensor:
-    """``||grad (T - identity)||_1`` of a flow ``(B, h, w, 2)``."""
+    """``||grad (T - identity)||_1`` of flows ``(B, h, w, 2)``."""
     moved = flow - identity_grid(flow.shape[1], flow.shape[2], like=flow)
     return (moved[:, 1:] - moved[:, :-1]).abs().mean() + (
         moved[:, :, 1:] - moved[:, :, :-1]

@@ -3,14 +3,15 @@
 Data flow (H = config.size, h = config.motion_size, N = 478 face points, K keypoints, C candidate flows)::
 
     I_s (B,3,H,H)  p_s, p_d (B,N,2)  A (B,2,2)  z (B,110)
-    candidates   T_0 identity | T_mesh interpolated p_d -> p_s | T_k affine round keypoint k    (B,C,h,h,2)
-    dense motion hourglass([I_s warped by each T (3C), heat-map differences (K), driven maps (K)])
+    fissures     side s (B,2h,2h): below a mouth's or an eye's middle line; openings o_s, o_d (B,2,2h,2h)
+    candidates   T_0 identity | T_mesh^+- interpolated p_d -> p_s, for above and below | T_k affine round keypoint k
+    dense motion hourglass([I_s warped by each T (3C), heat-map differences (K), driven maps (K), o_d, o_s (4)])
                  -> mask over candidates (C), one occlusion per level (L+1), small residual flow (2)
-    T            sum_c mask_c T_c + residual                                                     (B,2h,2h,2)
+    T^+, T^-     sum_c mask_c T_c + residual, with the mesh flow of either side                (B,2,2h,2h,2)
     encoder      I_s -> features at H, H/2, ... H/2^L              (computed once for a source picture)
     bottleneck   features warped by T, times occlusion -> residual blocks with FiLM(z)
-    decoder      up | warped skip x occlusion | driven heat maps -> Conv, GroupNorm, FiLM(z), SiLU, per level
-    out          rgb (B,3,H,H), alpha (B,1,H,H);   I = alpha rgb + (1 - alpha) warp(I_s, T)
+    decoder      up | warped skip x occlusion | driven heat maps, openings -> Conv, GroupNorm, FiLM(z), SiLU, per level
+    out          rgb (B,3,H,H), alpha (B,1,H,H);   I = alpha rgb + (1 - alpha) warp(I_s, T^+ above, T^- below)
 
 | here | symbol | shape | unit |
 |---|---|---|---|
@@ -18,7 +19,8 @@ Data flow (H = config.size, h = config.motion_size, N = 478 face points, K keypo
 | points_source, points_driven | p^s, p^d | (B, 478, 2) | [-1, 1] over the crop |
 | affine | A = s_s/s_d [R_s R_d^-1]_2x2 | (B, 2, 2) | driven -> source, image axes |
 | code | z | (B, 110) | see ``config.CODE_SIZE`` |
-| flow | T | (B, h', w', 2) | backward: where in I_s a driven pixel comes from |
+| flow | T^+, T^- | (B, 2, h', w', 2) | backward: where in I_s a driven pixel comes from; above, below a fissure |
+| side | s | (B, h', w') | signed distance to the nearest fissure's middle line, [-1, 1] units, below > 0 |
 
 References: Siarohin et al., "First Order Motion Model for Image Animation", NeurIPS 2019 (candidate flows, masks,
 occlusion); Ren et al., "PIRenderer", ICCV 2021 (explicit conditioning); Wang et al., "One-Shot Free-View Neural
@@ -28,7 +30,8 @@ Differences from the papers:
     * Keypoints come from the head model and not from a learned detector: exact, named, and none on the background.
     * FOMM's Jacobian is the analytic ``A`` of the two poses; nothing has to be inverted.
     * One more candidate, the mesh flow, interpolates the displacement of all face points, so that expression moves
-      the picture before anything is learned.
+      the picture before anything is learned. It is cut along the mouth and the eyes (:mod:`.fissures`): lips close
+      over a smile's teeth, lids over the iris.
     * Driven heat maps enter every decoder level, and FiLM the decoder: without them the mouth stays shut.
     * ``alpha`` lets the warped source through, so that texture stays sharp at any resolution.
 """
@@ -44,7 +47,49 @@ from torch.nn import functional as F
 
 from shared.layers.warp import gaussian_maps, identity_grid, resize_flow, warp
 from synthesis.renderer.config import CODE_SIZE, RendererConfig
+from synthesis.renderer.fissures import ABOVE, BELOW, fissure_distances, openings, side_of
 from synthesis.renderer.points import CANDIDATES, KEYPOINTS, MESH
+
+_SIDES = torch.tensor([(i in BELOW) * 1 - (i in ABOVE) * 1 for i in MESH])
+"""-1 for points above a fissure, 1 below, 0 for those that move both."""
+_APART = 1e4
+"""What keeps a point from moving the other side."""
+
+
+@dataclass
+class Motion2D:
+    """What the dense motion makes of two sets of points.
+
+    Attributes:
+        flow: ``(B, 2, 2h, 2h, 2)`` backward flow above and below the fissures, positions in the source.
+        side: ``(B, 2h, 2h)`` signed distance to the nearest fissure, below > 0.
+        occlusion: ``(B, L + 1, h, h)`` 1 where the source shows what is needed; finest level first.
+        opened: ``(B, 2, H, H)`` openings of the driven mouth and eyes.
+        known: ``(B, 2, H, H)`` openings of the source's.
+    """
+
+    flow: Tensor
+    side: Tensor
+    occlusion: Tensor
+    opened: Tensor
+    known: Tensor
+
+    def one_flow(self, size: int) -> Tensor:
+        """Return the flow with its cut, ``(B, size, size, 2)``, for features."""
+        above, below = (resize_flow(self.flow[:, k], size) for k in range(2))
+        low = self.low(size)[..., None]
+        return above + low * (below - above)
+
+    def low(self, size: int) -> Tensor:
+        """Return the share of the lower side, ``(B, size, size)``; the edge is one pixel wide."""
+        side = F.interpolate(self.side[:, None], size=(size, size), mode="bilinear")[:, 0]
+        return (side * size / 2 + 0.5).clamp(0, 1)
+
+    def warp(self, picture: Tensor) -> Tensor:
+        """Warp a picture ``(B, 3, H, H)`` on either side and join the two."""
+        size = picture.shape[-1]
+        above, below = (warp(picture, resize_flow(self.flow[:, k], size)) for k in range(2))
+        return above + self.low(size)[:, None] * (below - above)
 
 
 @dataclass
@@ -55,17 +100,15 @@ class Rendering:
         image: ``(B, 3, H, H)`` the composed picture, [0, 1].
         rgb: ``(B, 3, H, H)`` the network's own pixels.
         alpha: ``(B, 1, H, H)`` where its own pixels are used.
-        flow: ``(B, 2h, 2h, 2)`` backward flow, normalised positions in the source.
         warped: ``(B, 3, H, H)`` the source along the flow.
-        occlusion: ``(B, L + 1, h, h)`` 1 where the source shows what is needed; finest level first.
+        motion: Where everything comes from.
     """
 
     image: Tensor
     rgb: Tensor
     alpha: Tensor
-    flow: Tensor
     warped: Tensor
-    occlusion: Tensor
+    motion: Motion2D
 
 
 def conv_block(inputs: int, outputs: int, kernel: int = 3) -> nn.Sequential:
@@ -118,31 +161,42 @@ class Hourglass(nn.Module):
 
 
 def mesh_flow(
-    points_source: Tensor, points_driven: Tensor, affine: Tensor, size: int, spread: float
+    points_source: Tensor,
+    points_driven: Tensor,
+    affine: Tensor,
+    size: int,
+    spread: float,
+    sides: Tensor | None = None,
 ) -> Tensor:
     """Interpolate the displacement of scattered points to a grid (normalised kernel regression).
 
-    ``T(x) = A x + sum_i w_i(x) (p^s_i - A p^d_i)``, ``w = softmax_i(-|x - p^d_i|^2 / 2 spread^2)``: beside the face
-    the nearest point's head-rigid motion goes on outwards.
+    ``T(x) = A x + sum_i w_i(x) (p^s_i - A p^d_i)``, ``w = softmax_i(-|x - p^d_i|^2 / 2 sigma(x)^2)`` with
+    ``sigma(x)^2 = spread^2 + (d(x) / 2)^2`` and d the distance to the nearest point: sharp on a contour, smooth
+    between contours; beside the face the nearest points' head-rigid motion goes on outwards.
 
     Args:
         points_source: ``(B, M, 2)`` in [-1, 1].
         points_driven: ``(B, M, 2)``.
         affine: ``(B, 2, 2)`` driven -> source.
         size: Side of the grid.
-        spread: Standard deviation of the kernel, normalised units.
+        spread: Standard deviation of the kernel on a point, normalised units.
+        sides: ``(M,)`` -1 for points that only move what is above, 1 below, 0 both; None: all both.
 
     Returns:
-        ``(B, size, size, 2)``.
+        ``(B, 2, size, size, 2)``: for places above, and below.
     """
-    grid = identity_grid(size, size, like=points_driven).reshape(1, -1, 2)
-    # -|x - p|^2 without the term in x alone, which the softmax cancels
-    logits = (2 * grid @ points_driven.transpose(1, 2) - (points_driven**2).sum(-1)[:, None]) / (
-        2 * spread**2
+    grid = (
+        identity_grid(size, size, like=points_driven).reshape(1, -1, 2).expand(len(affine), -1, 2)
     )
+    squared = torch.cdist(grid, points_driven, compute_mode="use_mm_for_euclid_dist") ** 2
     offsets = points_source - points_driven @ affine.transpose(1, 2)
-    flow = grid @ affine.transpose(1, 2) + torch.softmax(logits, dim=-1) @ offsets
-    return flow.reshape(-1, size, size, 2)
+    base = grid @ affine.transpose(1, 2)
+    flows = []
+    for other in (1, -1):
+        far = squared if sides is None else squared + _APART * (sides == other).to(squared)
+        variance = spread**2 + far.amin(-1, keepdim=True) / 4
+        flows.append(base + torch.softmax(-far / (2 * variance), dim=-1) @ offsets)
+    return torch.stack(flows, dim=1).reshape(-1, 2, size, size, 2)
 
 
 def keypoint_flows(
@@ -163,7 +217,7 @@ class DenseMotion(nn.Module):
         self.config = config
         candidates = len(CANDIDATES) + 2
         self.hourglass = Hourglass(
-            3 * candidates + 2 * len(KEYPOINTS),
+            3 * candidates + 2 * len(KEYPOINTS) + 4,
             config.motion_width,
             config.motion_max,
             config.motion_levels,
@@ -171,44 +225,57 @@ class DenseMotion(nn.Module):
         self.head = nn.Conv2d(config.motion_width, candidates + config.levels + 1 + 2, 5, padding=2)
         nn.init.zeros_(self.head.weight)
         bias = torch.zeros(candidates + config.levels + 3)
-        bias[1] = 2.0  # begin at the mesh flow
+        bias[1] = 4.0  # begin at the mesh flow
         bias[candidates : candidates + config.levels + 1] = 2.0  # and with everything visible
         self.head.bias = nn.Parameter(bias)
+        self.sides: Tensor
+        self.register_buffer("sides", _SIDES.clone(), persistent=False)
 
     def candidates(
         self, points_source: Tensor, points_driven: Tensor, affine: Tensor, size: int
-    ) -> Tensor:
-        """Return identity, mesh and keypoint flows, ``(B, C, size, size, 2)``."""
+    ) -> tuple[Tensor, Tensor]:
+        """Return the mesh flow of either side, ``(B, 2, size, size, 2)``, and the others, ``(B, C - 1, ...)``."""
         batch = len(points_source)
         still = identity_grid(size, size, like=points_source).expand(batch, 1, size, size, 2)
         mesh = mesh_flow(
-            points_source[:, MESH], points_driven[:, MESH], affine, size, self.config.mesh_spread
-        )
+            points_source[:, MESH], points_driven[:, MESH], affine, size, self.config.mesh_spread,
+            self.sides,
+        )  # fmt: skip
         near = keypoint_flows(
             points_source[:, CANDIDATES], points_driven[:, CANDIDATES], affine, size
         )
-        return torch.cat([still, mesh[:, None], near], dim=1)
+        return mesh, torch.cat([still, near], dim=1)
 
     def forward(
         self, source: Tensor, points_source: Tensor, points_driven: Tensor, affine: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return the flow ``(B, 2h, 2h, 2)`` and the occlusion maps ``(B, L + 1, h, h)``."""
+    ) -> Motion2D:
+        """Return where every place of the driven picture comes from."""
         h, config = self.config.motion_size, self.config
         small = F.interpolate(source, size=(h, h), mode="area")
-        flows = self.candidates(points_source, points_driven, affine, 2 * h)
+        mesh, rigid = self.candidates(points_source, points_driven, affine, 2 * h)
+        distances = [fissure_distances(points, 2 * h) for points in (points_source, points_driven)]
+        known, opened = (openings(distance, source.shape[-1]) for distance in distances)
+        motion = Motion2D(mesh, side_of(points_driven, distances[1]), mesh, opened, known)
+        flows = torch.cat([rigid[:, :1], motion.one_flow(2 * h)[:, None], rigid[:, 1:]], dim=1)
         count = flows.shape[1]
         coarse = F.avg_pool2d(flows.flatten(0, 1).permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)
         warped = warp(small.repeat_interleave(count, dim=0), coarse).reshape(
             len(source), 3 * count, h, h
         )
-        driven = gaussian_maps(points_driven[:, KEYPOINTS], h, config.heat_variance[0])
-        known = gaussian_maps(points_source[:, KEYPOINTS], h, config.heat_variance[0])
-        out = self.head(self.hourglass(torch.cat([warped, driven - known, driven], dim=1)))
+        maps, base = (
+            gaussian_maps(points[:, KEYPOINTS], h, config.heat_variance[0])
+            for points in (points_driven, points_source)
+        )
+        open_now = F.interpolate(torch.cat([opened, known], dim=1), size=(h, h), mode="area")
+        out = self.head(self.hourglass(torch.cat([warped, maps - base, maps, open_now], dim=1)))
         mask, occlusion, residual = out.split([count, config.levels + 1, 2], dim=1)
         mask = F.interpolate(torch.softmax(mask, dim=1), scale_factor=2.0, mode="bilinear")
         residual = F.interpolate(residual, scale_factor=2.0, mode="bilinear").permute(0, 2, 3, 1)
-        flow = (mask[..., None] * flows).sum(dim=1) + 0.1 * residual
-        return flow, torch.sigmoid(occlusion)
+        others = torch.cat([mask[:, :1], mask[:, 2:]], dim=1)
+        shared = (others[..., None] * rigid).sum(dim=1) + 0.1 * residual
+        motion.flow = shared[:, None] + mask[:, 1, None, ..., None] * mesh
+        motion.occlusion = torch.sigmoid(occlusion)
+        return motion
 
 
 class Encoder(nn.Module):
@@ -235,7 +302,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.config = config
         widths = [config.width * 2**level for level in range(config.levels + 1)]
-        maps = len(KEYPOINTS)
+        maps = len(KEYPOINTS) + 4
         self.enter = FilmBlock(widths[-1] + maps, widths[-1], config.code_width)
         self.blocks = nn.ModuleList(
             FilmBlock(widths[-1], widths[-1], config.code_width) for _ in range(2 * config.blocks)
@@ -250,26 +317,32 @@ class Decoder(nn.Module):
         self.out.bias = nn.Parameter(bias)
 
     def forward(
-        self, features: list[Tensor], flow: Tensor, occlusion: Tensor, points: Tensor, code: Tensor
+        self, features: list[Tensor], motion: Motion2D, points: Tensor, code: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Return rgb ``(B, 3, H, H)`` and alpha ``(B, 1, H, H)``, both in [0, 1]."""
         keypoints, variance = points[:, KEYPOINTS], self.config.heat_variance[1]
-        moved = []
+        moved, maps = [], []
         for level, feature in enumerate(features):
             size = feature.shape[-1]
             seen = F.interpolate(
-                occlusion[:, level : level + 1], size=(size, size), mode="bilinear"
+                motion.occlusion[:, level : level + 1], size=(size, size), mode="bilinear"
             )
-            moved.append(warp(feature, resize_flow(flow, size)) * seen)
-        x = moved.pop()
-        maps = gaussian_maps(keypoints, x.shape[-1], variance * 2)
-        x = self.enter(torch.cat([x, maps], dim=1), code)
+            flow = motion.one_flow(size)
+            moved.append(warp(feature, flow) * seen)
+            opened, known = (
+                F.interpolate(o, size=(size, size), mode="area")
+                for o in (motion.opened, motion.known)
+            )
+            last = variance * (2 if level == self.config.levels else 1)
+            heat = gaussian_maps(keypoints, size, last)
+            # where it is open, and where the warped source shows what was open
+            maps.append(torch.cat([heat, opened, warp(known, flow)], dim=1))
+        x = self.enter(torch.cat([moved.pop(), maps.pop()], dim=1), code)
         for first, second in zip(self.blocks[::2], self.blocks[1::2], strict=True):
             x = x + second(first(x, code), code)
         for block in self.up:
-            skip = moved.pop()
-            maps = gaussian_maps(keypoints, skip.shape[-1], variance)
-            x = block(torch.cat([F.interpolate(x, scale_factor=2.0), skip, maps], dim=1), code)
+            up = F.interpolate(x, scale_factor=2.0)
+            x = block(torch.cat([up, moved.pop(), maps.pop()], dim=1), code)
         out = torch.sigmoid(self.out(x))
         return out[:, :3], out[:, 3:]
 
@@ -290,6 +363,25 @@ class RendererNetwork(nn.Module):
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
 
+    def predict(
+        self,
+        source: Tensor,
+        points_source: Tensor,
+        points_driven: Tensor,
+        affine: Tensor,
+        code: Tensor,
+        features: list[Tensor] | None = None,
+    ) -> tuple[Tensor, Tensor, Motion2D]:
+        """Return rgb, alpha and the motion, from which a picture of any resolution can be composed.
+
+        ``features`` may hold the encoder's output for ``source``, computed once.
+        Shapes: see the notation table of this module.
+        """
+        if features is None:
+            features = self.encoder(source)
+        motion = self.motion(source, points_source, points_driven, affine)
+        return *self.decoder(features, motion, points_driven, self.code(code)), motion
+
     def forward(
         self,
         source: Tensor,
@@ -299,16 +391,12 @@ class RendererNetwork(nn.Module):
         code: Tensor,
         features: list[Tensor] | None = None,
     ) -> Rendering:
-        """Render; ``features`` may hold the encoder's output for ``source``, computed once.
-
-        Shapes: see the notation table of this module.
-        """
-        if features is None:
-            features = self.encoder(source)
-        flow, occlusion = self.motion(source, points_source, points_driven, affine)
-        rgb, alpha = self.decoder(features, flow, occlusion, points_driven, self.code(code))
-        warped = warp(source, resize_flow(flow, source.shape[-1]))
-        return Rendering(alpha * rgb + (1 - alpha) * warped, rgb, alpha, flow, warped, occlusion)
+        """Render at the network's own size; arguments as :meth:`predict`'s."""
+        rgb, alpha, motion = self.predict(
+            source, points_source, points_driven, affine, code, features
+        )
+        warped = motion.warp(source)
+        return Rendering(alpha * rgb + (1 - alpha) * warped, rgb, alpha, warped, motion)
 
 
 def pose_affine(rotation_source: Tensor, rotation_driven: Tensor, scale: Tensor) -> Tensor:

@@ -9,10 +9,11 @@ from pathlib import Path
 import torch
 from torch.utils.data import DataLoader
 
+from shared.custody import to_plain
 from shared.data.manifest import Manifest
-from shared.errors import InputError
+from shared.errors import InputError, WeightsError
 from shared.training.run import Budget, fit
-from shared.zoo.checkpoints import save_checkpoint
+from shared.zoo.checkpoints import load_checkpoint, save_checkpoint
 from synthesis.renderer.config import PRESETS, RendererConfig
 from synthesis.renderer.dataset import FrameBank, PairBatches, load_bank
 from synthesis.renderer.training import RendererModule, RendererRecipe
@@ -63,6 +64,7 @@ def train_renderer(
     seed: int = 0,
     minutes: float | None = None,
     device: str = "auto",
+    start: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Train a renderer, or go on with the training that ``out`` holds, and write the checkpoint.
@@ -74,6 +76,8 @@ def train_renderer(
         seed: Seed of everything random.
         minutes: Wall clock for each stage; None for the profile's steps alone.
         device: Lightning's accelerator name.
+        start: A checkpoint of the same sizes whose weights are the first, by name or folder: then only the profile's
+            last stage is run.
         progress: Called with (clips decoded, clips) while frames are cached.
 
     Returns:
@@ -81,12 +85,15 @@ def train_renderer(
 
     Raises:
         InputError: If the profile is unknown or the corpus has no video.
+        WeightsError: If ``start`` is no renderer, or one of other sizes.
     """
     if profile not in PROFILES:
         raise InputError("unknown profile", found=profile, expected=" | ".join(PROFILES))
     config = PRESETS[profile]
     module: RendererModule | None = None
-    for number, stage in enumerate(PROFILES[profile]):
+    stages = list(enumerate(PROFILES[profile]))
+    first = None if start is None else _weights(start, config)
+    for number, stage in stages if first is None else stages[-1:]:
         bank = load_bank(
             manifest.where(split="train"), stage.size, out / "cache", progress=progress
         )
@@ -96,6 +103,8 @@ def train_renderer(
             following = RendererModule(config, stage.recipe, seed + number)
         if module is not None:
             following.network.load_state_dict(module.network.state_dict())
+        elif first is not None:
+            following.network.load_state_dict(first)
         module = following
         fit(
             module,
@@ -116,8 +125,27 @@ def train_renderer(
         module,
         config,
         out / "checkpoint",
-        {"profile": profile, "seed": seed, "clips": len(manifest)},
+        {
+            "profile": profile,
+            "seed": seed,
+            "clips": len(manifest),
+            "start": None if start is None else str(start),
+        },
     )
+
+
+def _weights(start: str | Path, config: RendererConfig) -> dict[str, torch.Tensor]:
+    """Return the weights of an earlier renderer."""
+    modules, facts = load_checkpoint(start, "renderer")
+    found = {**facts["config"]["network"]}
+    wanted = to_plain(asdict(config))
+    if found != wanted:
+        raise WeightsError(
+            "the renderer to start from has other sizes",
+            found={name: found.get(name) for name in wanted if found.get(name) != wanted[name]},
+            fix="choose the profile that it was trained with",
+        )
+    return modules["network"]
 
 
 def validation_pairs(

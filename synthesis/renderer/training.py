@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from shared.layers.warp import resize_flow, warp
 from synthesis.renderer.augment import Augment
 from synthesis.renderer.config import RendererConfig
 from synthesis.renderer.dataset import conditions
@@ -33,6 +32,7 @@ class RendererRecipe:
         learning_rate: Peak; falls to a tenth by a cosine. FOMM 2e-4 with batch 40; ours, smaller net.
         mouth: Weight of the region loss at the mouth. Ours, by experiment.
         eyes: Weight of the region loss at the eyes. Ours.
+        inside: Weight of the region loss in open mouths and eyes. Ours.
         warp: Weight of the warped source's own loss. PIRenderer trains the warp alone first.
         perceptual: Weight of the random-feature distance. Ours; 0 switches it off.
         alpha: Weight of the cost of the network's own pixels. Ours.
@@ -44,6 +44,7 @@ class RendererRecipe:
     learning_rate: float = 1e-3
     mouth: float = 5.0
     eyes: float = 4.0
+    inside: float = 1.0
     warp: float = 0.5
     perceptual: float = 0.0
     alpha: float = 0.12
@@ -86,29 +87,35 @@ class RendererModule(lightning.LightningModule):
         """Return each weighted term by name."""
         recipe, target, size = self.recipe, batch["target"], batch["target"].shape[-1]
         region = region_weight(batch["points_driven"], size)
+        image, warped = out.image, out.warped
         # the warp is judged as a picture of half size, where its flow is defined
         half = F.avg_pool2d(target, 2)
-        warped = warp(F.avg_pool2d(batch["source"], 2), resize_flow(out.flow, size // 2))
-        error = (out.warped.detach() - target).abs().mean(1, keepdim=True)
+        error = (warped.detach() - target).abs().mean(1, keepdim=True)
+        inside = out.motion.opened.amax(1, keepdim=True)
         terms = {
-            "pyramid": pyramid_l1(out.image, target),
-            "gradient": gradient_l1(out.image, target),
-            "mouth": recipe.mouth * weighted_l1(out.image, target, region[:, :1]),
-            "eyes": recipe.eyes * weighted_l1(out.image, target, region[:, 1:]),
-            "warp": recipe.warp * pyramid_l1(warped, half, levels=2),
+            "pyramid": pyramid_l1(image, target),
+            "gradient": gradient_l1(image, target),
+            "mouth": recipe.mouth * weighted_l1(image, target, region[:, :1]),
+            "eyes": recipe.eyes * weighted_l1(image, target, region[:, 1:]),
+            "inside": recipe.inside * weighted_l1(image, target, inside),
+            "warp": recipe.warp * pyramid_l1(F.avg_pool2d(warped, 2), half, levels=2),
             "own": 0.5 * weighted_l1(out.rgb, target, 0.05 + region.sum(1, keepdim=True)),
             "alpha": recipe.alpha * alpha_cost(out.alpha, error),
-            "roughness": recipe.roughness * flow_roughness(out.flow) * size / 2,
+            "roughness": recipe.roughness
+            * flow_roughness(out.motion.flow.flatten(0, 1))
+            * size
+            / 2,
         }
         if self.features is not None:
-            terms["perceptual"] = recipe.perceptual * self.features(out.image, target)
+            terms["perceptual"] = recipe.perceptual * self.features(image, target)
         return terms
 
     def validation_step(self, batch: dict[str, Tensor], _: int) -> None:
         """Log PSNR and mouth PSNR of held-out pairs."""
-        out, target = self(batch), batch["target"]
+        target = batch["target"]
+        image = self(batch).image
         mouth = region_weight(batch["points_driven"], target.shape[-1])[:, :1]
-        squared = ((out.image - target) ** 2).mean(1, keepdim=True)
+        squared = ((image - target) ** 2).mean(1, keepdim=True)
         whole = -10 * torch.log10(squared.mean((1, 2, 3)).clamp(min=1e-8))
         near = -10 * torch.log10(
             ((squared * mouth).sum((1, 2, 3)) / mouth.sum((1, 2, 3))).clamp(min=1e-8)

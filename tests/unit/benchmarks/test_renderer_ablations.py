@@ -8,6 +8,7 @@ from benchmarks.evaluation_set import read_subjects
 from shared.errors import InputError
 from shared.layers.warp import identity_grid
 from synthesis.renderer.config import CODE_SIZE, PRESETS
+from synthesis.renderer.fissures import LOWER, UPPER
 from synthesis.renderer.points import CANDIDATES, KEYPOINTS, MESH
 
 SMOKE = PRESETS["smoke"]
@@ -40,7 +41,7 @@ def effect(name: str, change, part: str) -> float:
     net, before = network(name), inputs()
     after = [value.clone() for value in before]
     change(after)
-    return float((getattr(net(*before), part) - getattr(net(*after), part)).abs().max())
+    return float((part(net(*before)) - part(net(*after))).abs().max())
 
 
 def other_code(values):
@@ -48,13 +49,18 @@ def other_code(values):
 
 
 def other_mesh(values):
-    alone = sorted(set(MESH) - set(KEYPOINTS) - set(CANDIDATES))
+    contours = {point for contour in (*UPPER, *LOWER) for point in contour}
+    alone = sorted(set(MESH) - set(KEYPOINTS) - set(CANDIDATES) - contours)
     values[1][:, alone] += 0.2
 
 
 @pytest.mark.parametrize(
     ("name", "change", "part"),
-    [("no-film", other_code, "image"), ("no-mesh", other_mesh, "flow")],
+    [
+        ("no-film", other_code, lambda out: out.image),
+        ("no-mesh", other_mesh, lambda out: out.motion.flow),
+        ("no-cut", other_mesh, lambda out: out.motion.flow[:, 0] - out.motion.flow[:, 1]),
+    ],
 )
 def test_what_was_taken_away_no_longer_counts(name, change, part):
     assert effect("full", change, part) > 1e-3
@@ -68,8 +74,8 @@ def test_the_decoder_without_heat_maps_does_not_see_the_driven_points():
     for name in ("full", "no-heat-maps"):
         net = network(name)
         features, code = net.encoder(source), torch.zeros(2, SMOKE.code_width)
-        flow, occlusion = net.motion(source, known, driven, affine)
-        pictures = [net.decoder(features, flow, occlusion, p, code)[0] for p in (driven, -driven)]
+        motion = net.motion(source, known, driven, affine)
+        pictures = [net.decoder(features, motion, p, code)[0] for p in (driven, -driven)]
         seen[name] = float((pictures[0] - pictures[1]).abs().max())
     assert seen["full"] > 1e-3
     assert seen["no-heat-maps"] == 0
@@ -78,8 +84,8 @@ def test_the_decoder_without_heat_maps_does_not_see_the_driven_points():
 @torch.no_grad()
 def test_without_warping_the_flow_is_the_identity_and_without_alpha_the_picture_its_own():
     still = network("no-warping")(*inputs())
-    grid = identity_grid(*still.flow.shape[1:3], like=still.flow)
-    assert torch.equal(still.flow, grid.expand_as(still.flow))
+    flow = still.motion.flow
+    assert torch.equal(flow, identity_grid(*flow.shape[2:4], like=flow).expand_as(flow))
     bare = network("no-alpha")(*inputs())
     assert torch.equal(bare.image, bare.rgb)
 

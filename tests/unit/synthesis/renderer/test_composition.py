@@ -9,7 +9,10 @@ from synthesis.renderer.composition import Compositor, edge_mask
 
 def still_flow(size: int) -> np.ndarray:
     axis = (np.arange(size, dtype=np.float32) + 0.5) / size * 2 - 1
-    return np.stack(np.meshgrid(axis, axis), axis=-1)
+    return np.stack([np.stack(np.meshgrid(axis, axis), axis=-1)] * 2)
+
+
+NOWHERE = np.full((64, 64), -1, np.float32)
 
 
 @pytest.fixture
@@ -23,7 +26,10 @@ def photo() -> np.ndarray:
 def test_no_motion_and_no_own_pixels_give_the_photo_back(photo, center):
     compositor = Compositor(photo, CropBox(center, 200.0))
     frame = compositor.compose(
-        still_flow(64), np.zeros((128, 128, 3), np.float32), np.zeros((128, 128), np.float32)
+        still_flow(64),
+        NOWHERE,
+        np.zeros((128, 128, 3), np.float32),
+        np.zeros((128, 128), np.float32),
     )
     assert frame.shape == photo.shape
     assert np.abs(frame.astype(int) - photo).max() <= 2
@@ -32,7 +38,10 @@ def test_no_motion_and_no_own_pixels_give_the_photo_back(photo, center):
 def test_outside_the_crop_nothing_ever_changes(photo):
     compositor = Compositor(photo, CropBox((240.0, 200.0), 200.0))
     frame = compositor.compose(
-        still_flow(64) * 0.5, np.ones((128, 128, 3), np.float32), np.ones((128, 128), np.float32)
+        still_flow(64) * 0.5,
+        NOWHERE,
+        np.ones((128, 128, 3), np.float32),
+        np.ones((128, 128), np.float32),
     )
     changed = np.abs(frame.astype(int) - photo).max(-1) > 0
     rows, columns = np.nonzero(changed)
@@ -44,7 +53,10 @@ def test_outside_the_crop_nothing_ever_changes(photo):
 def test_a_size_gives_the_square_crop(photo):
     compositor = Compositor(photo, CropBox((240.0, 200.0), 200.0), size=96)
     frame = compositor.compose(
-        still_flow(64), np.zeros((128, 128, 3), np.float32), np.zeros((128, 128), np.float32)
+        still_flow(64),
+        NOWHERE,
+        np.zeros((128, 128, 3), np.float32),
+        np.zeros((128, 128), np.float32),
     )
     assert frame.shape == (96, 96, 3)
     assert compositor.frame_size == (96, 96)
@@ -54,7 +66,7 @@ def test_own_pixels_enter_where_alpha_says(photo):
     compositor = Compositor(photo, CropBox((240.0, 200.0), 200.0), size=128)
     alpha = np.zeros((128, 128), np.float32)
     alpha[60:70, 60:70] = 1
-    frame = compositor.compose(still_flow(64), np.ones((128, 128, 3), np.float32), alpha)
+    frame = compositor.compose(still_flow(64), NOWHERE, np.ones((128, 128, 3), np.float32), alpha)
     assert (frame[62:68, 62:68] == 255).all()
     assert np.abs(frame[:50].astype(int) - compositor.face[:50]).max() <= 2
 
@@ -64,3 +76,14 @@ def test_the_edge_mask_is_symmetric_and_falls_to_nothing():
     assert np.allclose(mask, mask.T)
     assert np.allclose(mask, mask[::-1])
     assert mask[0].max() < 0.05
+
+
+def test_the_cut_is_sharp_at_any_resolution(photo):
+    photo[:] = np.where(np.arange(400)[:, None, None] < 200, 0, 200)
+    compositor = Compositor(photo, CropBox((240.0, 200.0), 200.0), size=512)
+    flow = still_flow(64)
+    flow[0, ..., 1], flow[1, ..., 1] = -0.5, 0.5  # above all is dark, below all is light
+    side = np.linspace(-0.7, 1.3, 64, dtype=np.float32)[:, None].repeat(64, 1)
+    column = compositor.warp(flow, side)[:, 256, 0]
+    assert set(np.unique(column)) == {0, 200}
+    assert abs(int((column == 0).sum()) - round(512 * 0.35)) < 6

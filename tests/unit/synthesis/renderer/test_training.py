@@ -9,7 +9,7 @@ import torch
 
 import shared.data.marionette
 from shared.data.manifest import Manifest, read_manifest
-from shared.errors import InputError
+from shared.errors import InputError, WeightsError
 from shared.face.head_model import HeadModel
 from synthesis.renderer.augment import Augment, mirrored_points, mirrored_units
 from synthesis.renderer.config import PRESETS
@@ -101,6 +101,15 @@ def test_a_smoke_training_ends_in_a_checkpoint_that_answers(sample, tmp_path):
         assert torch.equal(first.network(*inputs).image, again.network(*inputs).image)
     assert isinstance(first.network, RendererNetwork)
     assert len(first.sha256) == 64
+    further = train_renderer(
+        split_of(sample), tmp_path / "more", profile="smoke", device="cpu", start=folder
+    )
+    moved = Renderer.from_pretrained(further).network.encoder.state_dict()
+    known = first.network.encoder.state_dict()
+    distance = max(float((moved[name] - known[name]).abs().max()) for name in known)
+    assert 0 < distance < 0.1  # twenty steps from where the other ended
+    with pytest.raises(WeightsError, match="other sizes"):
+        train_renderer(split_of(sample), tmp_path / "no", profile="cpu", start=folder)
 
 
 def test_an_unknown_profile_is_refused(sample, tmp_path):
