@@ -20,7 +20,7 @@ class OptConfig:
     content_width: int = 128
     """Channels of the content encoder. ours."""
     content_dim: int = 64
-    """Content feature c_t, the last two being energy and voicing. ours; PC-AVS has 500."""
+    """Content feature c_t, the last being energy. ours; PC-AVS has 500."""
     speaker_dim: int = 64
     """Speaker vector s. ours; MakeItTalk has 256."""
     decoder_width: int = 128
@@ -49,9 +49,11 @@ class AudioWeights:
     """Cross reconstruction: 1 in the formula of one line; ours."""
     invariance: float = 1.0
     """lambda_1, one content for two voices. ours."""
+    viseme: float = 1.0
+    """Cross entropy of a linear classifier of visemes, where the corpus knows phones. ours."""
     contrast: float = 1.0
     """lambda_2, InfoNCE of audio and mouth. ours; PC-AVS uses 100 beside larger image losses."""
-    adversary: float = 0.3
+    adversary: float = 0.5
     """lambda_3, reached after half of the steps. ours."""
     speaker: float = 1.0
     """Cross entropy on the speaker encoder. ours; PC-AVS pre-trains on 5830 speakers."""
@@ -79,10 +81,14 @@ class ExpressionWeights:
     """L1 of frame differences. ours."""
     identity: float = 5.0
     """Landmarks in pauses equal the source's own. ours, after the abstract's "identity"."""
+    closure: float = 10.0
+    """Gap of the lips beyond rest where p, b and m shut them. ours."""
+    closure_frames: float = 3.0
+    """Weight of those frames in the landmark and opening terms. ours."""
 
     def without_landmarks(self) -> ExpressionWeights:
         """Return the weights of the ablation "without landmark loss"."""
-        return replace(self, landmark=0.0, opening=0.0, width=0.0, identity=0.0)
+        return replace(self, landmark=0.0, opening=0.0, width=0.0, identity=0.0, closure=0.0)
 
 
 @dataclass(frozen=True)
@@ -108,12 +114,14 @@ class OptProfile:
 
     Attributes:
         variants: Perturbed copies of each training clip.
+        disturbed: Copies of each view with noise, another microphone or level, for stage 2.
     """
 
     network: OptConfig
     audio: StageBudget
     expression: StageBudget
     variants: int = 2
+    disturbed: int = 1
     audio_weights: AudioWeights = field(default_factory=AudioWeights)
     expression_weights: ExpressionWeights = field(default_factory=ExpressionWeights)
 

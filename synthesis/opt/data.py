@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -14,12 +15,13 @@ from torch.utils.data import IterableDataset
 
 from shared.data.clip import Clip, Truth
 from shared.data.manifest import Manifest
-from shared.data.marionette.lips import VISEMES
+from shared.data.marionette.lips import VISEMES, viseme_of
 from shared.errors import InputError
 from shared.media.audio import read_audio
 from shared.motion import FACE_UNITS, MOUTH_UNITS, UNIT
 from synthesis.opt.alignment import TimedPhone, TimeMap, align_phones, same_time
 from synthesis.opt.config import StageBudget
+from synthesis.opt.disturbance import disturbed
 from synthesis.opt.expression import KEPT_MOUTH_UNITS
 from synthesis.opt.features import (
     SAMPLES_PER_FRAME,
@@ -34,6 +36,7 @@ KINDS = ("voice", "speaking")
 PAUSE_FRAMES = 15
 """Quiet frames put before and after each clip, so that silence is learned, too."""
 _PAUSE_ENERGY = 0.1
+_SILENT, _SHUT = VISEMES.index("sil"), VISEMES.index("PP")
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,15 @@ class Utterance:
     def __len__(self) -> int:
         """Return the number of frames."""
         return len(self.known)
+
+    @cached_property
+    def visemes(self) -> NDArray[np.int64]:
+        """``(T,)`` index into :data:`VISEMES`, silence between phones; -1 if no phones are known."""
+        labels = np.full(len(self), _SILENT if self.phones else -1, np.int64)
+        for name, start, end in self.phones:
+            shape = VISEMES.index(str(name)) if name in VISEMES else viseme_of(str(name))
+            labels[int(np.ceil(float(start) * 25)) : int(np.ceil(float(end) * 25))] = shape
+        return labels
 
     @property
     def sentence(self) -> str:
@@ -220,7 +232,7 @@ class VoicePairs(IterableDataset):
         frames = self._budget.frames
         first = self._utterances[generator.integers(len(self._utterances))]
         readings = self._readings.get(first.sentence, []) if first.phones else []
-        if len(readings) > 1 and (len(first.views) == 1 or generator.random() < 0.5):
+        if len(readings) > 1 and generator.random() < 0.5:
             second = self._utterances[generator.choice(readings)]
             view_1, view_2 = (int(generator.integers(len(u.views))) for u in (first, second))
             forward = align_phones(first.phones, second.phones, len(second))
@@ -234,21 +246,33 @@ class VoicePairs(IterableDataset):
             np.clip(round(float(forward.positions[start_2])), 0, max(0, len(first) - frames))
         )
         item: Batch = {}
-        _put(item, "1", first, int(view_1), start_1, frames)
-        _put(item, "2", second, int(view_2), start_2, frames)
+        _put(item, "1", first, int(view_1), start_1, frames, generator)
+        _put(item, "2", second, int(view_2), start_2, frames, generator)
         _put_map(item, "1_at_2", _in_crop(forward, start_2, start_1, frames, len(first)))
         _put_map(item, "2_at_1", _in_crop(back, start_1, start_2, frames, len(second)))
         return item
 
 
-def _put(item: Batch, name: str, utterance: Utterance, view: int, start: int, frames: int) -> None:
-    heard = utterance.views[view].frames(start, start + frames)
+def _put(
+    item: Batch,
+    name: str,
+    utterance: Utterance,
+    view: int,
+    start: int,
+    frames: int,
+    generator: np.random.Generator,
+) -> None:
+    heard = disturbed(utterance.views[view].frames(start, start + frames), generator)
+    visemes = utterance.visemes[start : start + frames]
     known = np.pad(utterance.known[start : start + frames], (0, frames))[:frames]
     item[f"mel_{name}"] = torch.from_numpy(heard.mel)
     item[f"energy_{name}"] = torch.from_numpy(heard.energy)
     item[f"voiced_{name}"] = torch.from_numpy(heard.voiced)
     item[f"inside_{name}"] = torch.arange(start, start + frames) < len(utterance)
     item[f"known_{name}"] = torch.from_numpy(known)
+    item[f"viseme_{name}"] = torch.from_numpy(
+        np.pad(visemes, (0, frames - len(visemes)), constant_values=-1)
+    )
     item[f"speaker_{name}"] = torch.tensor(utterance.speakers[view])
     mouth = pad_rows(utterance.expression, start, frames)[:, list(MOUTH_UNITS)]
     item[f"mouth_{name}"] = torch.from_numpy(mouth)
@@ -262,8 +286,8 @@ def _put_map(item: Batch, name: str, time_map: TimeMap) -> None:
 class Mouths(IterableDataset):
     """Endless batches of content and what a source's mouth does with it, for stage 2.
 
-    The truth moves any source: half of the time the person of the clip, else another training
-    person, with a smile or an open mouth of its own now and then.
+    The source is the person of the clip, whose face decides how it speaks, with a smile or an open
+    mouth of its own now and then.
 
     Args:
         utterances: Of the training split.
@@ -295,7 +319,6 @@ class Mouths(IterableDataset):
         frames = self._budget.frames
         index = int(generator.integers(len(self._utterances)))
         utterance, views = self._utterances[index], self._contents[index]
-        other = self._utterances[generator.integers(len(self._utterances))]
         start = int(generator.integers(max(1, len(utterance) - frames + 1)))
         content = views[int(generator.integers(len(views)))]
         rows = torch.arange(start, start + frames).clamp(max=len(utterance) - 1)
@@ -303,13 +326,14 @@ class Mouths(IterableDataset):
         turn = generator.uniform(-1, 1, 3) * np.radians([20, 35, 10])
         return {
             "content": content[rows],
-            "identity": torch.from_numpy((utterance, other)[generator.integers(2)].identity),
+            "identity": torch.from_numpy(utterance.identity),
             "rest": torch.from_numpy(_random_rest(utterance.rest, generator)),
             "change": torch.from_numpy(change[:, list(MOUTH_UNITS)]),
             "rotation": torch.from_numpy(turn.astype(np.float32)),
             "known": torch.from_numpy(pad_rows(utterance.known, start, frames))
             & (torch.arange(start, start + frames) < len(utterance)),
             "pause": torch.from_numpy(pad_rows(utterance.pause, start, frames)),
+            "closure": torch.from_numpy(pad_rows(utterance.visemes, start, frames) == _SHUT),
         }
 
 

@@ -15,8 +15,10 @@ QUIETEST_DB = -40.0
 """A recording that is quieter than this does not speak and is not raised further."""
 RANGE_DB = 40.0
 """Energy 0 lies this far under the level of the speech."""
+MEL_SCALE = 2.2
+"""Nepers a unit of the features."""
 # The lowest lies above the floor of log_mel for every level that is allowed.
-_MEL_CENTRE, _MEL_SCALE, _MEL_LOWEST = -4.4, 2.2, -6.9
+_MEL_CENTRE, _MEL_LOWEST = -4.4, -6.9
 _CHUNK = 6000
 
 
@@ -51,7 +53,7 @@ class SpeechFeatures:
         )
 
 
-SILENT_MEL = (_MEL_LOWEST - _MEL_CENTRE) / _MEL_SCALE
+SILENT_MEL = (_MEL_LOWEST - _MEL_CENTRE) / MEL_SCALE
 """Value of every band in digital silence."""
 
 
@@ -81,7 +83,7 @@ def speech_features(
     """
     columns = start * COLUMNS_PER_FRAME, stop * COLUMNS_PER_FRAME
     mel = log_mel(samples, *columns) - level * math.log(10) / 20
-    mel = (np.maximum(mel, _MEL_LOWEST) - _MEL_CENTRE) / _MEL_SCALE
+    mel = (np.maximum(mel, _MEL_LOWEST) - _MEL_CENTRE) / MEL_SCALE
     energy = 1 + (log_energy(samples, *columns) - level) / RANGE_DB
     return SpeechFeatures(
         mel.astype(np.float32),

@@ -13,6 +13,8 @@ from torch.nn import functional as F
 
 INNER_LIP, OUTER_LIP, JAW = range(60, 68), range(48, 60), range(17)
 UPPER_INNER, LOWER_INNER, LEFT_CORNER, RIGHT_CORNER = 62, 66, 48, 54
+SHUT = 0.01
+"""Lips that are less than this share of the interocular distance beyond rest are shut."""
 
 
 def landmark_weights() -> Tensor:
@@ -28,7 +30,7 @@ def masked_mean(value: Tensor, valid: Tensor) -> Tensor:
 
     Args:
         value: ``(B, T, ...)``.
-        valid: ``(B, T)`` bool.
+        valid: ``(B, T)`` bool, or weights.
     """
     per_frame = value.flatten(2).mean(dim=-1) if value.dim() > 2 else value
     weight = valid.to(per_frame.dtype)
@@ -98,6 +100,19 @@ def speaker_entropy(logits: Tensor, speaker: Tensor) -> Tensor:
     return F.cross_entropy(logits, speaker)
 
 
+def moment_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross entropy over the frames whose label is known.
+
+    Args:
+        logits: ``(B, T, K)``.
+        labels: ``(B, T)``, -1 where unknown.
+    """
+    error = F.cross_entropy(
+        logits.flatten(0, 1), labels.flatten(), ignore_index=-1, reduction="sum"
+    )
+    return error / (labels >= 0).sum().clamp(min=1)
+
+
 def mouth_contrast(
     audio: Tensor, mouth: Tensor, valid: Tensor, temperature: float, every: int = 5
 ) -> Tensor:
@@ -146,6 +161,24 @@ def opening_loss(points: Tensor, target: Tensor, interocular: Tensor, valid: Ten
     """|d(62, 66) - d*(62, 66)| / IOD: the gap of the inner lips."""
     gaps = [distance_between(p, UPPER_INNER, LOWER_INNER) for p in (points, target)]
     return masked_mean((gaps[0] - gaps[1]).abs() / interocular[:, None], valid)
+
+
+def closure_loss(
+    points: Tensor, target: Tensor, source: Tensor, interocular: Tensor, closure: Tensor
+) -> Tensor:
+    """max(0, d - d_rest) / IOD of the inner lips where p, b and m shut the true ones.
+
+    Args:
+        points: ``(B, T, 68, 2)`` under the predicted expression, from in front.
+        target: ``(B, T, 68, 2)`` under the true one.
+        source: ``(B, 68, 2)`` at rest.
+        interocular: ``(B,)``.
+        closure: ``(B, T)`` frames of such phones.
+    """
+    rest = distance_between(source, UPPER_INNER, LOWER_INNER)[:, None]
+    gap, true = (distance_between(p, UPPER_INNER, LOWER_INNER) - rest for p in (points, target))
+    shut = closure & (true < SHUT * interocular[:, None])
+    return masked_mean(F.relu(gap) / interocular[:, None], shut)
 
 
 def width_loss(points: Tensor, target: Tensor, interocular: Tensor, valid: Tensor) -> Tensor:

@@ -6,7 +6,8 @@ Data flow (N = 4 T mel columns of 10 ms, T frames at 25 fps):
          + energy, voiced (B, N)
     mel (B, 80, N) -> SpeakerEncoder -> speaker (B, 64)         training only
     content, speaker -> AudioDecoder -> mel (B, 80, N)          training only
-    content -> SpeakerAdversary -> speaker logits (B, S)        training only, reversed gradient
+    content -> SpeakerAdversary -> logits (B, S), (B, T, S)     training only, reversed gradient
+    content -> visemes (B, T, 15)                               training only
     identity (B, I), rest expression (B, 52) -> FaceEncoder -> face code (B, 32)
     content window of 5, face code -> ExpressionNet -> mouth code (B, T, 16) -> units (B, T, 29)
 
@@ -27,7 +28,10 @@ pose from a reference video. Everything finer is ours:
 - The source face enters as the coefficients of a linear head model instead of a picture: at this
   scale a picture encoder would learn the few training faces by heart.
 - Instance statistics are taken over the columns where somebody speaks, so that pauses do not change
-  how a word is heard; energy and voicing go round the normalisation, which would remove them.
+  how a word is heard. The content itself is normalised, too: its mean and deviation over a recording
+  are nobody's. Energy goes round the layers and is measured against the recording's own speech;
+  voicing is heard by the decoder alone, since lips do not show it and whispers have none.
+- Where a corpus knows the phones, a linear classifier of visemes keeps what is said in the content.
 - The expression net is convolutional: a recording of hours is computed in parts that equal the whole.
 - The mouth code drives the mouth's units alone; eyes and brows stay with the source.
 """
@@ -47,7 +51,10 @@ from shared.motion import FACE_UNITS, MOUTH_UNITS
 from synthesis.opt.config import OptConfig
 
 SIDE = 2
-"""Channels that go round the normalisation: energy and voicing."""
+"""Channels that go round the layers: energy and voicing."""
+_LOUDEST = 3.0
+_USUAL_ENERGY = 0.5
+"""Where nobody speaks, energy is measured against this, so that silence stays silent."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +83,8 @@ class Speech:
         return reduce(both, "b (t c) k -> b t k", "mean", c=COLUMNS_PER_FRAME)
 
 
-SPEECH_ENERGY = 0.15
-"""A column above this (34 dB under the speech's level) counts as speech."""
+SPEECH_ENERGY = 0.3
+"""A column above this (28 dB under the speech's level) counts as speech."""
 
 Statistics = list[tuple[Tensor, Tensor]]
 """Mean and deviation ``(B, C, 1)`` of each instance norm, in order."""
@@ -110,7 +117,7 @@ class ContentEncoder(nn.Module):
                 nn.Conv1d(width, width, 5, padding=2),
             ]
         )
-        self.out = nn.Conv1d(width, config.content_dim - SIDE, 1)
+        self.out = nn.Conv1d(width, config.content_dim - 1, 1)
 
     def forward(
         self, speech: Speech, statistics: Statistics | None = None
@@ -125,15 +132,24 @@ class ContentEncoder(nn.Module):
         Returns:
             Content ``(B, T, 64)`` and the statistics that were used.
         """
-        x, weight, used = speech.mel, speech.activity, []
-        for index, layer in enumerate(self.layers):
+        x, weight = speech.mel, speech.activity
+        used: Statistics = []
+
+        def normalised(x: Tensor) -> Tensor:
+            known = statistics[len(used)] if statistics else instance_statistics(x, weight)
+            used.append(known)
+            return (x - known[0]) / known[1]
+
+        for layer in self.layers:
             x = layer(x)
             weight = weight if weight.shape[-1] == x.shape[-1] else F.avg_pool1d(weight, 2)
-            mean, deviation = statistics[index] if statistics else instance_statistics(x, weight)
-            used.append((mean, deviation))
-            x = F.silu((x - mean) / deviation)
-        learned = rearrange(self.out(x), "b c t -> b t c")
-        return torch.cat([learned, speech.side], dim=-1), used
+            x = F.silu(normalised(x))
+        learned = normalised(self.out(x))
+        energy = rearrange(speech.side[..., :1], "b t c -> b c t")
+        mean, deviation = statistics[-1] if statistics else instance_statistics(energy, weight)
+        used.append((mean.clamp(min=_USUAL_ENERGY), deviation))
+        loud = ((energy - used[-1][0]) / deviation).clamp(-_LOUDEST, _LOUDEST)
+        return rearrange(torch.cat([learned, loud], dim=1), "b c t -> b t c"), used
 
 
 class SpeakerEncoder(nn.Module):
@@ -168,15 +184,15 @@ class AudioDecoder(nn.Module):
         self.layers = nn.ModuleList(
             [
                 nn.Conv1d(channels, width, 3, padding=1)
-                for channels in (config.content_dim, width, width)
+                for channels in (config.content_dim + SIDE, width, width)
             ]
         )
         self.styles = nn.ModuleList([nn.Linear(config.speaker_dim, 2 * width) for _ in range(3)])
         self.out = nn.Conv1d(width, BANDS * COLUMNS_PER_FRAME, 1)
 
-    def forward(self, content: Tensor, speaker: Tensor) -> Tensor:
-        """Return the mel ``(B, 80, 4 T)`` of the content in the speaker's voice."""
-        x = rearrange(content, "b t c -> b c t")
+    def forward(self, content: Tensor, side: Tensor, speaker: Tensor) -> Tensor:
+        """Return the mel ``(B, 80, 4 T)`` of content and side ``(B, T, 2)`` in the speaker's voice."""
+        x = rearrange(torch.cat([content, side], dim=-1), "b t c -> b c t")
         for layer, style in zip(self.layers, self.styles, strict=True):
             scale, shift = style(speaker)[..., None].chunk(2, dim=1)
             x = F.silu(F.instance_norm(layer(x)) * (1 + scale) + shift)
@@ -209,13 +225,22 @@ class SpeakerAdversary(nn.Module):
             nn.Linear(2 * config.hidden, config.hidden), nn.SiLU(),
             nn.Linear(config.hidden, speakers),
         )  # fmt: skip
+        self.at_once = nn.Linear(config.hidden, speakers)
 
-    def forward(self, content: Tensor, strength: float) -> Tensor:
-        """Return speaker logits ``(B, S)``; ``strength`` scales the reversed gradient."""
+    def forward(self, content: Tensor, strength: float) -> tuple[Tensor, Tensor]:
+        """Guess the speaker from the whole and from each moment.
+
+        Args:
+            content: ``(B, T, C)``.
+            strength: Scales the reversed gradient.
+
+        Returns:
+            Logits ``(B, S)`` of the whole and ``(B, T, S)`` of windows of five frames.
+        """
         x = _Reversal.apply(content, strength)  # type: ignore[no-untyped-call]
         x = F.silu(self.window(rearrange(x, "b t c -> b c t")))
-        logits: Tensor = self.classify(torch.cat([x.mean(dim=-1), x.std(dim=-1)], dim=1))
-        return logits
+        whole = self.classify(torch.cat([x.mean(dim=-1), x.std(dim=-1)], dim=1))
+        return whole, self.at_once(rearrange(x, "b c t -> b t c"))
 
 
 class MouthContrast(nn.Module):
@@ -272,6 +297,12 @@ class _Block(nn.Module):
         return x + self.out(F.silu(self.mix(y)))  # type: ignore[no-any-return]
 
 
+def _modulated(x: Tensor, style: Tensor) -> Tensor:
+    """Scale and shift the channels of ``(B, C, T)`` by a style ``(B, 2 C)``."""
+    scale, shift = style[..., None].chunk(2, dim=1)
+    return x * (1 + scale) + shift
+
+
 class ExpressionNet(nn.Module):
     """Content and source face -> mouth code -> the mouth's units, as change from rest."""
 
@@ -281,6 +312,7 @@ class ExpressionNet(nn.Module):
         self.face = FaceEncoder(config) if config.source_face else None
         self.window = nn.Conv1d(channels, config.hidden, 5, padding=2)
         self.condition = nn.Linear(config.face_dim, 2 * config.hidden)
+        self.manner = nn.Linear(config.face_dim, 2 * config.mouth_dim)
         self.blocks = nn.Sequential(*(_Block(config.hidden, d) for d in config.dilations))
         self.code = nn.Conv1d(config.hidden, config.mouth_dim, 1)
         self.units = nn.Linear(config.mouth_dim, len(MOUTH_UNITS))
@@ -299,11 +331,12 @@ class ExpressionNet(nn.Module):
             ``(B, T, 16)``.
         """
         x = self.window(rearrange(content, "b t c -> b c t"))
-        if self.face is not None:
-            scale, shift = self.condition(self.face(identity, rest))[..., None].chunk(2, dim=1)
-            x = x * (1 + scale) + shift
-        code: Tensor = rearrange(self.code(F.silu(self.blocks(x))), "b c t -> b t c")
-        return code
+        if self.face is None:
+            return rearrange(self.code(F.silu(self.blocks(x))), "b c t -> b t c")
+        face = self.face(identity, rest)
+        x = _modulated(x, self.condition(face))
+        code = _modulated(self.code(F.silu(self.blocks(x))), self.manner(face))
+        return rearrange(code, "b c t -> b t c")
 
     def decode(self, code: Tensor) -> Tensor:
         """Return the change of the mouth's units, ``(B, T, 29)``, of a mouth code ``(B, T, 16)``."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning import LightningModule
 from torch import Tensor
@@ -18,6 +19,8 @@ from shared.training.run import Budget, fit
 from shared.zoo.checkpoints import save_checkpoint
 from synthesis.opt.config import OptProfile, StageBudget, profile_named
 from synthesis.opt.data import Mouths, Utterance, VoicePairs, load_utterances, speaker_count
+from synthesis.opt.disturbance import disturbed
+from synthesis.opt.features import SpeechFeatures
 from synthesis.opt.generator import OptDriver, speech_batch
 from synthesis.opt.geometry import FaceGeometry
 from synthesis.opt.network import ContentEncoder, raw_content
@@ -68,23 +71,47 @@ def build_expression(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         module = OptExpressionModule(profile, geometry)
-    contents = encode(content, utterances, raw=not profile.network.disentangle)
+    contents = encode(
+        content,
+        utterances,
+        raw=not profile.network.disentangle,
+        copies=profile.disturbed,
+        seed=seed,
+    )
     mouths = Mouths(utterances, contents, profile.expression, seed)
     return module, DataLoader(mouths, batch_size=None)
 
 
 @torch.no_grad()
 def encode(
-    content: ContentEncoder, utterances: Sequence[Utterance], *, raw: bool = False
+    content: ContentEncoder,
+    utterances: Sequence[Utterance],
+    *,
+    raw: bool = False,
+    copies: int = 0,
+    seed: int = 0,
 ) -> list[list[Tensor]]:
-    """Return the content ``(T, C)`` of every view of every utterance, or its raw mel."""
-    content.eval()
+    """Return the content ``(T, C)`` of every view of every utterance, then of disturbed copies.
 
-    def of(view: Any) -> Tensor:
+    Args:
+        content: E_c.
+        utterances: Heard in all their voices.
+        raw: Return the raw mel instead.
+        copies: Disturbed copies of each view (:func:`synthesis.opt.disturbance.disturbed`).
+        seed: Of the disturbances.
+    """
+    content.eval()
+    generator = np.random.default_rng(seed)
+
+    def of(view: SpeechFeatures) -> Tensor:
         speech = speech_batch(view)
         return (raw_content(speech) if raw else content(speech)[0])[0]
 
-    return [[of(view) for view in utterance.views] for utterance in utterances]
+    found = []
+    for utterance in utterances:
+        heard = [disturbed(v, generator) for _ in range(copies) for v in utterance.views]
+        found.append([of(view) for view in (*utterance.views, *heard)])
+    return found
 
 
 def train_opt(

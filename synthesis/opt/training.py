@@ -8,6 +8,7 @@ import lightning
 import torch
 from torch import Tensor
 
+from shared.data.marionette.lips import VISEMES
 from synthesis.opt import losses
 from synthesis.opt.config import OptProfile, StageBudget
 from synthesis.opt.expression import compose, kept_rest
@@ -51,6 +52,7 @@ class OptAudioModule(lightning.LightningModule):
         self.decoder = AudioDecoder(config)
         self.adversary = SpeakerAdversary(config, speakers)
         self.contrast = MouthContrast(config)
+        self.visemes = torch.nn.Linear(config.content_dim, len(VISEMES))
 
     @property
     def adversary_strength(self) -> float:
@@ -78,12 +80,18 @@ class OptAudioModule(lightning.LightningModule):
             losses.at_time(contents[1], batch["position_2_at_1"]),
         ]
         everything = torch.cat(contents)
-        own = self.decoder(everything, torch.cat(speakers))
-        crossed = self.decoder(torch.cat(moved), torch.cat([speakers[1], speakers[0]]))
+        sides = [speech.side for speech in both]
+        own = self.decoder(everything, torch.cat(sides), torch.cat(speakers))
+        crossed = self.decoder(
+            torch.cat(moved), torch.cat([sides[1], sides[0]]), torch.cat([speakers[1], speakers[0]])
+        )
         mels = torch.cat([speech.mel for speech in both])
         crossed_mels = torch.cat([both[1].mel, both[0].mel])
         crossed_valid = torch.cat([valid, batch["valid_2_at_1"]])
-        guessed = self.adversary(everything, self.adversary_strength)
+        whole, moment = self.adversary(everything, self.adversary_strength)
+        speaker = torch.cat(labels)
+        speaker_now = torch.where(inside, speaker[:, None], -1)
+        said = torch.cat([batch["viseme_1"], batch["viseme_2"]])
         heard, seen = self.contrast(contents[0], batch["mouth_1"])
         weights = self.profile.audio_weights
         return {
@@ -91,8 +99,10 @@ class OptAudioModule(lightning.LightningModule):
             "cross": losses.reconstruction(crossed, crossed_mels, crossed_valid),
             "invariance": losses.content_invariance(moved[0], contents[1], valid),
             "contrast": losses.mouth_contrast(heard, seen, batch["known_1"], weights.temperature),
-            "guess": losses.speaker_entropy(guessed, torch.cat(labels)),
-            "speaker": losses.speaker_entropy(torch.cat(logits), torch.cat(labels)),
+            "viseme": losses.moment_entropy(self.visemes(everything), said),
+            "guess": losses.speaker_entropy(whole, speaker)
+            + losses.moment_entropy(moment, speaker_now),
+            "speaker": losses.speaker_entropy(torch.cat(logits), speaker),
             "variance": losses.variance_guard(everything, inside),
             "covariance": losses.covariance_guard(everything, inside),
         }
@@ -137,15 +147,18 @@ class OptExpressionModule(lightning.LightningModule):
         turned = [project(points, batch["rotation"][:, None]) for points in solid]
         frontal = [project(points, None) for points in solid]
         source = project(self.geometry(identity, kept_rest(rest)[:, None]), None)[:, 0]
+        closure = batch["closure"] & known
+        heavy = known + (self.profile.expression_weights.closure_frames - 1) * closure
         return {
             "units": losses.masked_mean((change - batch["change"]).abs(), known),
-            "landmark": losses.landmark_loss(turned[0], turned[1], eyes, known),
-            "opening": losses.opening_loss(frontal[0], frontal[1], eyes, known),
+            "landmark": losses.landmark_loss(turned[0], turned[1], eyes, heavy),
+            "opening": losses.opening_loss(frontal[0], frontal[1], eyes, heavy),
             "width": losses.width_loss(frontal[0], frontal[1], eyes, known),
             "velocity": losses.velocity_loss(change, batch["change"], known),
             "identity": losses.identity_landmark_loss(
                 frontal[0], source, eyes, batch["pause"] & known
             ),
+            "closure": losses.closure_loss(frontal[0], frontal[1], source, eyes, closure),
         }
 
     def configure_optimizers(self) -> dict[str, Any]:

@@ -88,6 +88,18 @@ def test_visemes_stand_for_phones_that_a_corpus_does_not_have(manifest):
     assert found[1][1:] == pytest.approx((0.2 + shift, 0.32 + shift))
 
 
+def test_visemes_of_frames_follow_the_phones(utterances, manifest):
+    utterance = utterances[0]
+    start = PAUSE_FRAMES / 25 + 0.24
+    frame = int(np.ceil(start * 25)) + 1
+    assert VISEMES[utterance.visemes[frame]] == "aa"
+    assert (utterance.visemes[:PAUSE_FRAMES] == VISEMES.index("sil")).all()
+    assert (replace(utterance, phones=()).visemes == -1).all()
+    contents = [[torch.zeros(len(u), 3)] for u in utterances]
+    batch = next(iter(Mouths(utterances, contents, BUDGET, seed=0)))
+    assert 0 < batch["closure"].float().mean() < 0.5
+
+
 def test_batches_follow_the_seed(utterances):
     first, again, other = (
         next(iter(VoicePairs(utterances, BUDGET, seed)))["mel_1"] for seed in (3, 3, 4)

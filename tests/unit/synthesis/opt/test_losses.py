@@ -177,3 +177,36 @@ def test_identity_landmark_loss(rng, valid):
 def test_no_valid_frame_gives_zero_and_not_nan():
     nothing = torch.zeros(B, T, dtype=torch.bool)
     assert losses.masked_mean(torch.rand(B, T, C), nothing).item() == 0
+
+
+def test_moment_entropy_leaves_unknown_frames_out(rng):
+    logits = rng.standard_normal((B, T, 4))
+    labels = rng.integers(-1, 4, (B, T))
+    chance = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    slow = mean_over(labels >= 0, lambda b, t: -np.log(chance[b, t, labels[b, t]]))
+    assert losses.moment_entropy(*tensors(logits, labels)).item() == pytest.approx(slow)
+    unknown = torch.full((B, T), -1)
+    assert losses.moment_entropy(torch.from_numpy(logits), unknown).item() == 0
+
+
+def test_closure_asks_only_where_the_true_lips_are_shut(rng):
+    points, target = rng.uniform(0, 0.1, (2, B, T, 68, 2))
+    source = rng.uniform(0, 0.1, (B, 68, 2))
+    eyes, closure = rng.uniform(0.8, 1.2, B), rng.random((B, T)) < 0.7
+    shut = rng.random((B, T)) < 0.5
+    upper, lower = losses.UPPER_INNER, losses.LOWER_INNER
+    for b, t in zip(*np.nonzero(shut), strict=True):
+        target[b, t, [upper, lower]] = source[b, [upper, lower]]
+
+    def gap(one):
+        return np.linalg.norm(one[upper] - one[lower])
+
+    asked = [
+        (b, t)
+        for b in range(B)
+        for t in range(T)
+        if closure[b, t] and gap(target[b, t]) - gap(source[b]) < losses.SHUT * eyes[b]
+    ]
+    slow = np.mean([max(0.0, gap(points[b, t]) - gap(source[b])) / eyes[b] for b, t in asked])
+    got = losses.closure_loss(*tensors(points, target, source, eyes, closure))
+    assert got.item() == pytest.approx(slow, abs=1e-5)

@@ -37,8 +37,9 @@ def test_shapes_are_those_of_the_data_flow(speech):
     speaker, logits = SpeakerEncoder(CONFIG, 5)(speech)
     assert speaker.shape == (B, 64)
     assert logits.shape == (B, 5)
-    assert AudioDecoder(CONFIG)(content, speaker).shape == (B, 80, 4 * T)
-    assert SpeakerAdversary(CONFIG, 5)(content, 0.1).shape == (B, 5)
+    assert AudioDecoder(CONFIG)(content, speech.side, speaker).shape == (B, 80, 4 * T)
+    whole, moment = SpeakerAdversary(CONFIG, 5)(content, 0.1)
+    assert (whole.shape, moment.shape) == ((B, 5), (B, T, 5))
     heard, seen = MouthContrast(CONFIG)(content, torch.rand(B, T, 29))
     assert heard.shape == seen.shape == (B, T, 32)
     torch.testing.assert_close(heard.norm(dim=-1), torch.ones(B, T))
@@ -61,11 +62,25 @@ def test_the_small_profile_has_the_size_of_the_notes():
     assert counts == pytest.approx([0.25, 0.21, 0.32], abs=0.03)
 
 
-def test_energy_and_voicing_go_round_the_normalisation(speech):
-    content, _ = ContentEncoder(CONFIG)(speech)
+def test_energy_is_measured_against_the_recording_and_voicing_is_not_heard(speech):
+    encoder = ContentEncoder(CONFIG)
+    content, _ = encoder(speech)
     frames = speech.energy.reshape(B, T, 4).mean(dim=-1)
-    torch.testing.assert_close(content[..., -2], frames)
-    torch.testing.assert_close(content[..., -1], speech.voiced.reshape(B, T, 4).mean(dim=-1))
+    for one, energy in zip(content[..., -1], frames, strict=True):
+        assert torch.corrcoef(torch.stack([one, energy]))[0, 1] > 0.999
+    whispered = Speech(speech.mel, speech.energy, torch.zeros_like(speech.voiced))
+    torch.testing.assert_close(encoder(whispered)[0], content)
+
+
+def test_silence_is_no_usual_energy():
+    silent = Speech(torch.zeros(1, 80, 40), torch.zeros(1, 40), torch.zeros(1, 40))
+    assert (ContentEncoder(CONFIG)(silent)[0][..., -1] == -3).all()
+
+
+def test_the_mean_and_deviation_of_the_content_are_nobodys(speech):
+    learned = ContentEncoder(CONFIG)(speech)[0][..., :-1]
+    torch.testing.assert_close(learned.mean(dim=1), torch.zeros(B, 63), atol=0.1, rtol=0)
+    assert (learned.std(dim=1) < 1.2).all()
 
 
 def test_gain_and_colour_of_each_channel_are_removed_after_the_first_layer(speech):
@@ -110,7 +125,7 @@ def test_the_adversary_turns_the_gradient_round():
     gradients = []
     for strength in (1.0, -0.5):
         leaf = content.clone().requires_grad_()
-        adversary(leaf, strength).square().sum().backward()
+        sum(logits.square().sum() for logits in adversary(leaf, strength)).backward()
         gradients.append(leaf.grad)
     torch.testing.assert_close(gradients[0], -2 * gradients[1])
 
