@@ -83,11 +83,16 @@ def test_a_corpus_is_measured(corpus, tmp_path):
 
 
 def test_memory_that_grows_fails(monkeypatch, tmp_path):
-    peaks = [
-        {"figure": "a", "value": 100.0, "seconds": 1},
-        {"figure": "b", "value": 150.0, "seconds": 9},
-    ]
-    monkeypatch.setattr("benchmarks.memory.video_memory", lambda: list(peaks))
+    from benchmarks.memory import growth_row
+
+    def measured(name: str) -> list[dict[str, object]]:
+        peaks = [
+            {"figure": f"{s} s", "value": v, "seconds": s, "table": name}
+            for s, v in ((1, 100.0), (9, 150.0))
+        ]
+        return [*peaks, growth_row(peaks, 0.1 if name == "video" else None)]
+
+    monkeypatch.setattr("benchmarks.memory.peak_rows", measured)
     result = runner.invoke(app, ["memory", "--record", str(tmp_path / "memory.json")])
     assert result.exit_code == 1
     assert "50.0 %" in result.output
