@@ -277,12 +277,19 @@ def spooled(blocks: Iterable[NDArray[np.float32]], path: Path) -> NDArray[np.flo
 
     Raises:
         AudioMissing: If nothing can be heard.
+        OutputError: If the temporary folder is full.
     """
     silent = True
-    with path.open("wb") as stream:
-        for block in blocks:
-            silent = silent and is_silent(block)
-            stream.write(np.ascontiguousarray(block, np.float32).tobytes())
+    for block in blocks:
+        silent = silent and is_silent(block)
+        try:
+            with path.open("ab") as stream:
+                stream.write(np.ascontiguousarray(block, np.float32).tobytes())
+        except OSError as error:
+            raise OutputError(
+                "the folder for temporary files cannot hold the recording", found=error.strerror,
+                fix="free some space, or point TMPDIR at another disk",
+            ) from error  # fmt: skip
     if silent:
         raise AudioMissing(
             "the recording is silent", expected="speech", fix="check the file and its level"
