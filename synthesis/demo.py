@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -29,4 +30,6 @@ def main(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "demo")
+    parser = argparse.ArgumentParser(prog="python -m synthesis.demo", description=__doc__)
+    parser.add_argument("folder", nargs="?", default="demo", help="where the files go [demo]")
+    main(parser.parse_args().folder)
