@@ -20,6 +20,7 @@ MEL_SCALE = 2.2
 # The lowest lies above the floor of log_mel for every level that is allowed.
 _MEL_CENTRE, _MEL_LOWEST = -4.4, -6.9
 _CHUNK = 6000
+_LOUDEST_FLOOR = 0.65
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,30 @@ def recording_level(samples: NDArray[np.floating]) -> float:
 
     The recording is read in parts of a minute; one number a column is kept.
     """
+    energy = _levels(samples)
+    return max(speech_level(energy) if len(energy) else QUIETEST_DB, QUIETEST_DB)
+
+
+def noise_floor(samples: NDArray[np.floating], level: float) -> float:
+    """Return the energy of a recording's quietest moments, 0 to 0.65, on the scale of the features.
+
+    Args:
+        samples: ``(S,)`` mono at 16 kHz.
+        level: From :func:`recording_level`.
+    """
+    energy = _levels(samples)
+    if not len(energy):
+        return 0.0
+    quietest = 1 + (float(np.percentile(energy, 5)) - level) / RANGE_DB
+    return min(max(quietest, 0.0), _LOUDEST_FLOOR)
+
+
+def _levels(samples: NDArray[np.floating]) -> NDArray[np.float32]:
     total = columns_of(samples)
     parts = [
         log_energy(samples, first, min(first + _CHUNK, total)) for first in range(0, total, _CHUNK)
     ]
-    level = speech_level(np.concatenate(parts)) if parts else QUIETEST_DB
-    return max(level, QUIETEST_DB)
+    return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
 
 def speech_features(

@@ -18,7 +18,12 @@ from shared.zoo.checkpoints import load_checkpoint
 from synthesis.opt.blinks import add_blinks
 from synthesis.opt.config import OptConfig
 from synthesis.opt.expression import compose
-from synthesis.opt.features import SpeechFeatures, recording_level, speech_features
+from synthesis.opt.features import (
+    SpeechFeatures,
+    noise_floor,
+    recording_level,
+    speech_features,
+)
 from synthesis.opt.network import ContentEncoder, ExpressionNet, Speech, Statistics, raw_content
 from synthesis.opt.pose import Mode, PosePath, retarget, still
 
@@ -206,6 +211,7 @@ class OptDriver:
     ) -> list[Tensor]:
         """Return the mouth's change ``(1, t, 29)`` of each part of the recording, in order."""
         level = recording_level(samples)
+        floor = noise_floor(samples, level)
         statistics = self._statistics(samples, frames, level)
         changes = []
         for start in range(0, frames, PART):
@@ -213,7 +219,7 @@ class OptDriver:
             heard = speech_features(samples, level, start - CONTEXT, stop + CONTEXT)
             content = self.content_of(heard, statistics)
             change = self.net.decode(self.net(content, identity, rest))
-            gate = torch.from_numpy(speech_gate(heard)).to(change)
+            gate = torch.from_numpy(speech_gate(heard, floor)).to(change)
             changes.append((change * gate[None, :, None])[:, CONTEXT : CONTEXT + stop - start])
         return changes
 
@@ -254,13 +260,17 @@ def speech_batch(heard: SpeechFeatures, device: torch.device | str = "cpu") -> S
     )
 
 
-def speech_gate(heard: SpeechFeatures) -> Array:
+def speech_gate(heard: SpeechFeatures, floor: float = 0.0) -> Array:
     """Return ``(T,)``: 1 near speech, 0 where nothing is heard for 0.16 s to both sides.
 
     What the net says in silence is near rest but not rest; this shuts the mouth for good.
+
+    Args:
+        heard: Any stretch.
+        floor: Energy of the recording's own noise; nothing is what hardly rises above it.
     """
-    energy = heard.energy.reshape(-1, COLUMNS_PER_FRAME).mean(axis=1)
-    reach = np.pad(energy, _GATE_REACH)
+    energy = heard.energy.reshape(-1, COLUMNS_PER_FRAME).mean(axis=1) - floor
+    reach = np.pad(energy, _GATE_REACH, constant_values=-floor)
     loudest = np.lib.stride_tricks.sliding_window_view(reach, 2 * _GATE_REACH + 1).max(axis=1)
     ramp = np.clip((loudest - _GATE_LOW) / (_GATE_HIGH - _GATE_LOW), 0, 1)
     kernel = np.array([1, 2, 3, 2, 1]) / 9

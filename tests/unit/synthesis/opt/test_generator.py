@@ -8,7 +8,8 @@ import pytest
 from shared.errors import AudioMissing, InputError
 from shared.motion import MOUTH_UNITS, UNIT, Motion
 from synthesis.opt import generator as module
-from synthesis.opt.generator import OptDriver
+from synthesis.opt.features import noise_floor, recording_level, speech_features
+from synthesis.opt.generator import OptDriver, speech_gate
 from synthesis.opt.recipes import export
 
 PERSON = np.linspace(-1, 1, 6).astype(np.float32)
@@ -158,3 +159,22 @@ def test_wrong_sources_and_sounds_are_named(driver):
 def test_one_frame_is_enough(driver, seconds):
     found = driver.expression(babble(1)[: int(16_000 * seconds)], PERSON, REST)
     assert len(found) == round(seconds * 25)
+
+
+def test_noise_of_the_recording_itself_is_no_speech():
+    rng = np.random.default_rng(0)
+    t = np.arange(16_000) / 16_000
+    voice = np.concatenate([np.zeros(16_000), 0.1 * np.sin(2 * np.pi * 200 * t), np.zeros(16_000)])
+    for noise in (0.0, 0.003, 0.01):
+        samples = (voice + noise * rng.standard_normal(len(voice))).astype(np.float32)
+        level = recording_level(samples)
+        gate = speech_gate(speech_features(samples, level, 0, 75), noise_floor(samples, level))
+        assert gate[:18].max() < 0.05 and gate[57:].max() < 0.05 and gate[26:49].min() > 0.95
+
+
+def test_the_floor_is_that_of_the_pauses_and_never_loud():
+    rng = np.random.default_rng(0)
+    steady = (0.1 * rng.standard_normal(32_000)).astype(np.float32)
+    assert noise_floor(steady, recording_level(steady)) == 0.65
+    assert noise_floor(np.zeros(16_000, np.float32), -40.0) == 0
+    assert noise_floor(np.zeros(0, np.float32), -40.0) == 0
