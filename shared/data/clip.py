@@ -24,7 +24,8 @@ class Clip:
 
     Attributes:
         id: Unique in the manifest.
-        kind: ``speaking``, ``listening``, ``exercise`` (posed, no speech) or ``voice`` (audio and truth, no video).
+        kind: ``speaking``, ``listening``, ``exercise`` (posed, no speech), ``voice`` (audio and truth, no video) or
+            ``faces`` (pictures of one face, see :mod:`shared.data.corpora.faces`).
         split: ``train``, ``val`` or ``test``; disjoint by identity and by voice.
         person: Identity label.
         voice: Speaker label of the audio, or "".

@@ -1,0 +1,80 @@
+"""Celeb-DF v2 (Li et al., CVPR 2020).
+
+    Celeb-real/id0_0000.mp4  Celeb-synthesis/id0_id1_0000.mp4  YouTube-real/00000.mp4
+    List_of_testing_videos.txt            "1 Celeb-real/id1_0000.mp4" for authentic, "0 ..." for forged
+
+The official test list splits videos, not people: most celebrities are on both sides. Here the list stays ``test``, and
+``train`` and ``val`` keep only those of whom nobody is in the test; the rest is left out, by name.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from shared.data.corpora.video import (
+    AUTHENTIC,
+    FORGED,
+    LabelledVideo,
+    Reading,
+    checked,
+    hold_out,
+    require_folder,
+)
+from shared.errors import InputError
+
+TEST_LIST = "List_of_testing_videos.txt"
+_FOLDERS = {"Celeb-real": AUTHENTIC, "YouTube-real": AUTHENTIC, "Celeb-synthesis": FORGED}
+
+
+def read_celeb_df(root: str | Path) -> Reading:
+    """Read Celeb-DF v2; videos may lie in the folders or in ``videos`` below them.
+
+    Raises:
+        InputError: If folder or test list are missing, a listed label contradicts the folder, or nothing is found.
+    """
+    place = require_folder(root)
+    listed = _test_list(place)
+    videos, left_out = [], []
+    for folder, label in _FOLDERS.items():
+        for path in sorted((place / folder).rglob("*.mp4")):
+            split = "test" if f"{folder}/{path.name}" in listed else "train"
+            persons = tuple(re.findall(r"id\d+", path.stem)) or (f"{folder}-{path.stem}",)
+            videos.append(LabelledVideo(path, label, split, _family(label), persons))
+    tested = {person for video in videos if video.split == "test" for person in video.persons}
+    kept = []
+    for video in videos:
+        if video.split == "train" and tested & set(video.persons):
+            row = {"path": str(video.path.relative_to(place)), "reason": "the person is in the test list"}  # fmt: skip
+            left_out.append(row)
+        else:
+            kept.append(video)
+    there = {f"{video.path.relative_to(place).parts[0]}/{video.path.name}" for video in kept}
+    left_out += [
+        {"path": name, "reason": "in the test list, but no such file"}
+        for name in sorted(listed - there)
+    ]
+    return checked(hold_out(kept), place, "Celeb-DF v2", left_out)
+
+
+def _family(label: str) -> str:
+    return "Celeb-synthesis" if label == FORGED else ""
+
+
+def _test_list(root: Path) -> set[str]:
+    """Return the listed paths, after a look whether their labels are what the folders say."""
+    path = root / TEST_LIST
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except OSError as error:
+        raise InputError(f"there is no {path}", fix="it belongs to the corpus") from error
+    found = set()
+    for line in filter(str.strip, lines):
+        label, _, name = line.strip().partition(" ")
+        wanted = {AUTHENTIC: "1", FORGED: "0"}.get(_FOLDERS.get(name.split("/")[0], ""))
+        if label != wanted:
+            raise InputError(
+                f"a line of {TEST_LIST} is wrong", found=line, expected="1 Celeb-real/NAME.mp4"
+            )
+        found.add(name)
+    return found

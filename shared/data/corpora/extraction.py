@@ -1,0 +1,302 @@
+"""Faces extracted once: a corpus's videos -> face pictures, in parallel, resumable, no video lost silently.
+
+video -> evenly spaced frames -> the face of the frame before, else the detector -> 68 landmarks
+      -> square crop, so many times the landmarks' extent -> PNG; known masks are cut alike
+
+OUT/manifest.jsonl    one video a line        OUT/faces/<id>/   see .faces
+OUT/left_out.jsonl    one unused video a line, with its reason
+OUT/state/            what is done; delete a file to do its video again
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.custody import sha256_of_json, write_atomic
+from shared.data.clip import Clip
+from shared.data.corpora.faces import Faces
+from shared.data.corpora.registry import read_corpus
+from shared.data.corpora.video import FORGED, LabelledVideo
+from shared.data.forgery.known import Known
+from shared.data.manifest import Manifest, write_manifest
+from shared.data.resumable import Outcome, Piece, Progress, run_pieces
+from shared.errors import FaceNotFound, InputError
+from shared.face.crop import CropBox
+from shared.face.detector import CenterFace
+from shared.face.landmarks import PRESENT, LandmarkNet, Landmarks
+from shared.face.points import points68
+from shared.face.tracks import SAME, overlap
+from shared.media.image import read_image
+from shared.media.video import VideoReader
+
+Image = NDArray[np.uint8]
+
+LEFT_OUT_NAME = "left_out.jsonl"
+_PICTURES = (".png", ".jpg", ".jpeg")
+_ROOM = 0.25
+"""Border put round pictures that are face crops already, as a share of their side: detectors expect some."""
+
+
+@dataclass(frozen=True)
+class FaceSettings:
+    """What decides which pictures come out.
+
+    Attributes:
+        count: Pictures a video, at most; evenly spaced.
+        size: Their side, px.
+        margin: Side of a crop over the larger side of the landmarks' extent.
+        smallest: Least side of a face's box, px.
+    """
+
+    count: int = 32
+    size: int = 224
+    margin: float = 1.3
+    smallest: float = 32.0
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        if self.count < 1 or self.size < 16 or self.smallest < 1 or not 1 <= self.margin <= 3:
+            raise InputError("a setting of the extraction is out of range", found=self)
+
+
+def prepare_faces(
+    corpus: str,
+    root: str | Path,
+    out: str | Path,
+    *,
+    quality: str = "c23",
+    settings: FaceSettings | None = None,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Manifest:
+    """Extract the faces of a corpus, or finish an extraction that was begun.
+
+    Args:
+        corpus: A name of :data:`shared.data.corpora.registry.CORPORA`.
+        root: Its folder.
+        out: Folder of the faces; made if missing; not below ``root``.
+        quality: Of corpora that lie there in several.
+        settings: What decides which pictures come out.
+        workers: Processes.
+        progress: Called with (videos done, videos in all).
+
+    Returns:
+        One row a video of kind ``faces``; ``extra`` holds ``label``, ``family``, ``persons``, ``quality``, ``faces``
+        (a folder) and ``missed`` (frames without a face).
+
+    Raises:
+        InputError: If the corpus cannot be read, ``out`` lies inside it, or no video shows a face.
+        OutputError: If ``out`` cannot be written.
+    """
+    place, chosen = Path(root).resolve(), settings or FaceSettings()
+    if Path(out).resolve().is_relative_to(place):
+        raise InputError(
+            "the output lies inside the corpus", found=out, fix="choose another folder"
+        )
+    reading = read_corpus(corpus, place, quality)
+    names = [_name_of(video.path.relative_to(place)) for video in reading.videos]
+    pieces = [
+        Piece(name, _key(video, chosen), (name, video))
+        for name, video in zip(names, reading.videos, strict=True)
+    ]
+    work = partial(_extract, Path(out), chosen)
+    outcomes = run_pieces(pieces, work, Path(out) / "state", workers=workers, progress=progress)
+    rows, left_out = [], list(reading.left_out)
+    for name, video, outcome in zip(names, reading.videos, outcomes, strict=True):
+        source = str(video.path.relative_to(place))
+        if "failed" in outcome:
+            left_out.append({"path": source, "reason": str(outcome["failed"])})
+        else:
+            rows.append(_row(name, video, source, corpus, chosen, outcome))
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in left_out)
+    write_atomic(Path(out) / LEFT_OUT_NAME, lines)
+    if not rows:
+        raise InputError(
+            f"no face came out of {len(pieces)} videos", fix=f"see {Path(out) / LEFT_OUT_NAME}"
+        )
+    return write_manifest(out, rows)
+
+
+def _name_of(relative: Path) -> str:
+    """Return a file name for what is made of a video: its path, made harmless and unique by a hash."""
+    readable = re.sub(r"[^\w.-]+", "_", "-".join(relative.with_suffix("").parts)).strip("._")
+    return f"{readable[-80:]}-{hashlib.sha256(str(relative).encode()).hexdigest()[:8]}"
+
+
+def _key(video: LabelledVideo, settings: FaceSettings) -> str:
+    """Return what the pictures depend on, hashed."""
+    facts = [
+        (path.stat().st_size, path.stat().st_mtime_ns)
+        for path in (video.path, video.mask)
+        if path is not None and path.exists()
+    ]
+    return sha256_of_json([settings, video.path, video.mask, facts])
+
+
+def _row(
+    name: str,
+    video: LabelledVideo,
+    source: str,
+    corpus: str,
+    settings: FaceSettings,
+    outcome: Outcome,
+) -> Clip:
+    return Clip(
+        id=name,
+        kind="faces",
+        split=video.split,
+        person="+".join(video.persons),
+        frames=int(outcome["faces"]),
+        size=(settings.size, settings.size),
+        source=f"{corpus}: {source}",
+        extra={
+            "label": video.label,
+            "family": video.family,
+            "persons": list(video.persons),
+            "quality": video.quality,
+            "faces": f"faces/{name}",
+            "missed": int(outcome["missed"]),
+        },
+    )
+
+
+def _extract(out: Path, settings: FaceSettings, task: tuple[str, LabelledVideo]) -> Outcome:
+    """Extract one video's faces into its folder."""
+    name, video = task
+    faces, missed = extract_faces(video, settings)
+    faces.save(out / "faces" / name)
+    return {"faces": len(faces.frames), "missed": missed}
+
+
+def extract_faces(video: LabelledVideo, settings: FaceSettings) -> tuple[Faces, int]:
+    """Cut one person's face out of evenly spaced frames: of several people the largest at first, then that one.
+
+    Returns:
+        The faces, and in how many frames none was found.
+
+    Raises:
+        FaceNotFound: If no frame shows a face.
+        InputError: If the video cannot be read.
+    """
+    detector, landmarker = _finders()
+    images, frames, boxes, landmarks = [], [], [], []
+    last: Landmarks | None = None
+    missed = 0
+    for number, frame in _spread(video.path, settings.count):
+        found = _find(frame, last, detector, landmarker, settings.smallest)
+        if found is None:
+            missed += 1
+            continue
+        last, crop = found, _crop_of(found.points, settings.margin)
+        images.append(crop.cut(frame, settings.size))
+        frames.append(number)
+        half = crop.side / 2
+        boxes.append([*(v - half for v in crop.center), *(v + half for v in crop.center)])
+        landmarks.append(points68(crop.to_crop(found.points.astype(np.float64), settings.size)))
+    if not frames:
+        raise FaceNotFound("no face in the video", found=f"{missed} frames looked at")
+    numbers, squares = np.array(frames), np.array(boxes, np.float32)
+    masks = _masks(video, numbers, squares, settings.size)
+    return Faces(np.stack(images), masks, numbers, squares, np.stack(landmarks)), missed
+
+
+@cache
+def _finders() -> tuple[CenterFace, LandmarkNet]:
+    """Load the networks once a process."""
+    return CenterFace(), LandmarkNet()
+
+
+def _find(
+    frame: Image,
+    last: Landmarks | None,
+    detector: CenterFace,
+    landmarker: LandmarkNet,
+    smallest: float,
+) -> Landmarks | None:
+    """Return the landmarks of the person who was followed so far, or of the largest face."""
+    if last is not None:
+        found = landmarker(frame, last.points)
+        if found.presence >= PRESENT and overlap(found.as_face().box, last.as_face().box) >= SAME:
+            return found
+    faces = [face for face in detector.detect(frame) if face.size >= smallest]
+    if not faces:
+        return None
+    box = None if last is None else last.as_face().box
+    nearest = faces[0] if box is None else max(faces, key=lambda face: overlap(face.box, box))
+    found = landmarker(frame, nearest)
+    return found if found.presence >= PRESENT else None
+
+
+def _crop_of(points: NDArray[np.float32], margin: float) -> CropBox:
+    low, high = points.min(axis=0), points.max(axis=0)
+    x, y = (low + high) / 2
+    return CropBox((float(x), float(y)), margin * float((high - low).max()))
+
+
+def _spread(path: Path, count: int) -> Iterator[tuple[int, Image]]:
+    """Give at most ``count`` evenly spaced frames of a video or folder of pictures, with their numbers."""
+    if path.is_dir():
+        pictures = [p for p in path.iterdir() if p.suffix.lower() in _PICTURES]
+        pictures.sort(key=lambda p: (len(p.stem), p.stem))
+        for number in _even(len(pictures), count):
+            yield number, _bordered(read_image(pictures[number]))
+        return
+    reader = VideoReader(path)
+    total = reader.info.frames or sum(1 for _ in reader)
+    wanted = set(_even(total, count))
+    with reader:
+        for number, frame in enumerate(reader):
+            if number in wanted:
+                yield number, frame
+            if number >= max(wanted):
+                return
+
+
+def _even(total: int, count: int) -> list[int]:
+    """Return at most ``count`` evenly spaced numbers below ``total``.
+
+    Example:
+        >>> _even(100, 4)
+        [0, 33, 66, 99]
+    """
+    return np.unique(np.linspace(0, max(total - 1, 0), count).round().astype(int)).tolist()
+
+
+def _bordered(image: Image) -> Image:
+    room = round(_ROOM * max(image.shape[:2]))
+    return np.asarray(cv2.copyMakeBorder(image, room, room, room, room, cv2.BORDER_REPLICATE))
+
+
+def _masks(
+    video: LabelledVideo, frames: NDArray[np.int64], boxes: NDArray[np.float32], size: int
+) -> NDArray[np.uint8] | None:
+    """Cut the known masks like the faces; authentic videos have empty ones, others without a file None."""
+    if video.label != FORGED:
+        return np.zeros((len(frames), size, size), np.uint8)
+    if video.mask is None:
+        return None
+    if video.mask.suffix == ".npz":
+        whole = Known.load(video.mask).masks
+        pictures = {int(n): whole[n] for n in frames if n < len(whole)}
+    else:
+        wanted = {int(number) for number in frames}
+        with VideoReader(video.mask) as reader:
+            pictures = {n: f.max(axis=-1) for n, f in enumerate(reader) if n in wanted}
+    if len(pictures) < len(frames):
+        raise InputError(f"{video.mask} is shorter than its video", found=len(pictures))
+    cut = []
+    for number, (left, top, right, bottom) in zip(frames, boxes, strict=True):
+        crop = CropBox((float(left + right) / 2, float(top + bottom) / 2), float(right - left))
+        grey = np.repeat(pictures[int(number)][..., None], 3, axis=-1)
+        cut.append(crop.cut(grey, size)[..., 0])
+    return np.stack(cut)

@@ -1,0 +1,223 @@
+"""Each public layout on a generated tree: labels, people, official splits, and what is not used."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from shared.data.corpora.registry import CORPORA, read_corpus
+from shared.data.corpora.video import LabelledVideo, Reading, hold_out
+from shared.errors import InputError
+
+
+def touch(root: Path, *names: str) -> None:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+
+
+def by_name(reading: Reading, root: Path) -> dict[str, LabelledVideo]:
+    return {video.path.relative_to(root).as_posix(): video for video in reading.videos}
+
+
+def splits_of(reading: Reading) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for video in reading.videos:
+        for person in video.persons:
+            found.setdefault(person, set()).add(video.split)
+    return found
+
+
+@pytest.fixture
+def faceforensics(tmp_path: Path) -> Path:
+    for split, pairs in {"train": [["000", "003"]], "val": [["001", "870"]], "test": [["4", "5"]]}.items():  # fmt: skip
+        touch(tmp_path, f"splits/{split}.json")
+        (tmp_path / f"splits/{split}.json").write_text(json.dumps(pairs))
+    fakes = "manipulated_sequences"
+    touch(
+        tmp_path,
+        *(f"original_sequences/youtube/c23/videos/{n}.mp4" for n in ("000", "003", "001", "999")),
+        "original_sequences/youtube/c40/videos/000.mp4",
+        f"{fakes}/Deepfakes/c23/videos/000_003.mp4",
+        f"{fakes}/Deepfakes/masks/videos/000_003.mp4",
+        f"{fakes}/NeuralTextures/c23/videos/870_001.mp4",
+        "original_sequences/actors/c23/videos/01__walking.mp4",
+        "original_sequences/actors/c23/videos/odd.mp4",
+        f"{fakes}/DeepFakeDetection/c23/videos/01_02__walking__ABCD.mp4",
+    )
+    return tmp_path
+
+
+def test_faceforensics(faceforensics):
+    reading = read_corpus("faceforensics", faceforensics)
+    rows = by_name(reading, faceforensics)
+    fake = rows["manipulated_sequences/Deepfakes/c23/videos/000_003.mp4"]
+    assert (fake.label, fake.family, fake.split) == ("forged", "Deepfakes", "train")
+    assert fake.persons == ("000", "003")
+    assert fake.mask == faceforensics / "manipulated_sequences/Deepfakes/masks/videos/000_003.mp4"
+    other = rows["manipulated_sequences/NeuralTextures/c23/videos/870_001.mp4"]
+    assert (other.split, other.mask) == ("val", None)
+    assert rows["original_sequences/youtube/c23/videos/000.mp4"].label == "authentic"
+    assert len(rows) == 5
+    assert [row["path"][-7:] for row in reading.left_out] == ["999.mp4"]
+    assert len(read_corpus("faceforensics", faceforensics, "c40").videos) == 1
+
+
+def test_faceforensics_without_its_split_says_where_it_is(faceforensics):
+    (faceforensics / "splits/val.json").unlink()
+    with pytest.raises(InputError, match="dataset/splits"):
+        read_corpus("faceforensics", faceforensics)
+
+
+def test_faceforensics_with_a_torn_split_is_refused(faceforensics):
+    # The pair's fake is in train by both numbers; one number is in the test file too.
+    (faceforensics / "splits/test.json").write_text('[["003", "5"]]')
+    left_out = read_corpus("faceforensics", faceforensics).left_out
+    assert {row["reason"] for row in left_out} == {"not in one official split"}
+
+
+def test_dfd_is_all_test(faceforensics):
+    reading = read_corpus("dfd", faceforensics)
+    assert [video.split for video in reading.videos] == ["test", "test"]
+    assert reading.videos[0].persons == ("01", "02")
+    assert [row["reason"] for row in reading.left_out] == ["the name holds no actor"]
+
+
+def test_celeb_df_keeps_its_test_and_drops_its_people_elsewhere(tmp_path):
+    touch(
+        tmp_path,
+        "Celeb-real/id0_0000.mp4", "Celeb-real/id1_0000.mp4", "Celeb-real/videos/id9_0001.mp4",
+        "Celeb-synthesis/id0_id1_0000.mp4", "Celeb-synthesis/id8_id9_0000.mp4",
+        "YouTube-real/00000.mp4", "YouTube-real/00001.mp4",
+    )  # fmt: skip
+    lines = ["1 Celeb-real/id0_0000.mp4", "0 Celeb-synthesis/id0_id1_0000.mp4",
+             "1 YouTube-real/00001.mp4", "1 YouTube-real/00777.mp4"]  # fmt: skip
+    (tmp_path / "List_of_testing_videos.txt").write_text("\n".join(lines) + "\n\n")
+    reading = read_corpus("celeb-df-v2", tmp_path)
+    rows = by_name(reading, tmp_path)
+    assert Counter(video.split == "test" for video in rows.values()) == {True: 3, False: 3}
+    assert rows["Celeb-synthesis/id0_id1_0000.mp4"].label == "forged"
+    assert all(len(splits) == 1 for splits in splits_of(reading).values())
+    assert {row["path"]: row["reason"] for row in reading.left_out} == {
+        "Celeb-real/id1_0000.mp4": "the person is in the test list",
+        "YouTube-real/00777.mp4": "in the test list, but no such file",
+    }
+    (tmp_path / "List_of_testing_videos.txt").write_text("0 Celeb-real/id0_0000.mp4")
+    with pytest.raises(InputError, match="is wrong"):
+        read_corpus("celeb-df-v2", tmp_path)
+
+
+def test_dfdc_reads_both_forms_of_labels(tmp_path):
+    part = "train/dfdc_train_part_3"
+    touch(tmp_path, *(f"{part}/{n}.mp4" for n in "abcd"), "validation/v.mp4", "test/t.mp4")
+    labels = {
+        "a.mp4": {"label": "FAKE", "split": "train", "original": "b.mp4"},
+        "b.mp4": {"label": "REAL", "split": "train"},
+        "c.mp4": {"label": "FAKE", "split": "train", "original": "gone.mp4"},
+        "e.mp4": {"label": "REAL", "split": "train"},
+    }
+    (tmp_path / part / "metadata.json").write_text(json.dumps(labels))
+    (tmp_path / "validation/labels.csv").write_text("filename,label\nv.mp4,1\n")
+    (tmp_path / "test/metadata.json").write_text('{"t.mp4": {"is_fake": 0}}')
+    reading = read_corpus("dfdc", tmp_path)
+    rows = {video.path.name: video for video in reading.videos}
+    assert {name: (v.label, v.split) for name, v in rows.items()} == {
+        "a.mp4": ("forged", "train"), "b.mp4": ("authentic", "train"),
+        "c.mp4": ("forged", "train"), "t.mp4": ("authentic", "test"), "v.mp4": ("forged", "val"),
+    }  # fmt: skip
+    assert rows["a.mp4"].persons == rows["b.mp4"].persons != rows["c.mp4"].persons
+    assert {Path(row["path"]).name: row["reason"] for row in reading.left_out} == {
+        "d.mp4": "no label", "e.mp4": "in the labels, but no such file",
+    }  # fmt: skip
+
+
+def test_dfdc_preview_keeps_a_swap_s_two_people_together(tmp_path):
+    rows = {}
+    for target in range(60):
+        name = f"method_A/{target}/{target}_A_001.mp4"
+        rows[name] = {"label": "fake", "target_id": target, "swapped_id": target ^ 1,
+                      "set": "test" if target < 10 else "train"}  # fmt: skip
+        rows[f"original_videos/{target}/{target}_B.mp4"] = {**rows[name], "label": "real",
+                                                           "swapped_id": None}  # fmt: skip
+    touch(tmp_path, *rows)
+    rows["method_B/7/gone.mp4"] = {"label": "fake", "target_id": 7, "set": "test"}
+    (tmp_path / "dataset.json").write_text(json.dumps(rows))
+    reading = read_corpus("dfdc-preview", tmp_path)
+    assert all(len(splits) == 1 for splits in splits_of(reading).values())
+    count = Counter(video.split for video in reading.videos)
+    assert count["test"] == 20
+    assert count["val"] == 8  # two groups of four videos are the most below a tenth of 100
+    assert {video.family for video in reading.videos} == {"method_A", ""}
+    assert len(reading.left_out) == 1
+
+
+def test_wild_deepfake_gives_sequences(tmp_path):
+    top = "deepfake_in_the_wild"
+    touch(
+        tmp_path,
+        f"{top}/real_train/1/real/0/0.png", f"{top}/real_train/1/real/0/1.png",
+        f"{top}/real_train/1/real/7/0.png", f"{top}/fake_test/1/fake/3/0.png",
+        f"{top}/fake_test/1.tar.gz", f"{top}/fake_test/2.tar.gz",
+    )  # fmt: skip
+    reading = read_corpus("wild-deepfake", tmp_path)
+    found = [(v.path.relative_to(tmp_path / top).as_posix(), v.label) for v in reading.videos]
+    assert found == [
+        ("fake_test/1/fake/3", "forged"), ("real_train/1/real/0", "authentic"),
+        ("real_train/1/real/7", "authentic"),
+    ]  # fmt: skip
+    assert reading.videos[1].persons == reading.videos[2].persons != reading.videos[0].persons
+    assert reading.left_out == ({"path": f"{top}/fake_test/2.tar.gz", "reason": "not unpacked"},)
+
+
+def test_plain_folders_and_plain_csv(tmp_path):
+    touch(tmp_path, "train/real/anna/a.mp4", "test/fake/b.mp4", "train/notes.mp4")
+    reading = read_corpus("plain", tmp_path)
+    assert [(v.path.name, v.label, v.split, v.persons) for v in reading.videos] == [
+        ("b.mp4", "forged", "test", ("b",)), ("a.mp4", "authentic", "train", ("anna",)),
+    ]  # fmt: skip
+    (tmp_path / "labels.csv").write_text(
+        "path,label,person,split,family\n"
+        "train/notes.mp4,1,carl+dora,val,gan\n"
+        "train/real/anna/a.mp4,real,anna,,\n"
+        "gone.mp4,real,,,\n"
+    )
+    reading = read_corpus("plain", tmp_path)
+    rows = {video.path.name: video for video in reading.videos}
+    assert (rows["notes.mp4"].persons, rows["notes.mp4"].family) == (("carl", "dora"), "gan")
+    assert rows["a.mp4"].family == ""
+    assert [row["path"] for row in reading.left_out] == ["gone.mp4"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["path\na.mp4\n", "path,label\na.mp4,maybe\n", "path,label,split\na.mp4,real,later\n",
+     "path,label,person,split\na.mp4,real,x,train\nb.mp4,real,x,test\n"],
+    ids=["no label", "unknown label", "unknown split", "one person in two splits"],
+)  # fmt: skip
+def test_a_wrong_csv_is_refused(tmp_path, text):
+    touch(tmp_path, "a.mp4", "b.mp4")
+    (tmp_path / "labels.csv").write_text(text)
+    with pytest.raises(InputError):
+        read_corpus("plain", tmp_path)
+
+
+@pytest.mark.parametrize("name", CORPORA)
+def test_an_empty_or_missing_folder_is_an_input_error(name, tmp_path):
+    for root in (tmp_path, tmp_path / "none"):
+        with pytest.raises(InputError):
+            read_corpus(name, root)
+
+
+def test_an_unknown_corpus_is_named():
+    with pytest.raises(InputError, match="imagenet"):
+        read_corpus("imagenet", ".")
+
+
+def test_one_great_group_is_never_held_out():
+    pairs = [(str(n), str((n + 1) % 30)) for n in range(30)]
+    ring = [LabelledVideo(Path(pair[0]), "forged", "train", "x", pair) for pair in pairs]
+    assert {video.split for video in hold_out(ring)} == {"train"}
