@@ -22,6 +22,7 @@ from rich.progress import (
 from rich.table import Column, Table
 from rich.text import Text
 
+from forensics.inspection.command import inspect_command
 from forensics.verdict import Reason
 from shared import console
 from shared.errors import InputError, OutputError, ToolkitError
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from forensics.membership.findings import Audit
 
 app = typer.Typer(
-    help="Examine pictures, videos and models: marks of generators, traces of training.",
+    help="Examine pictures, videos and models: manipulated faces, marks of generators, traces of training.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -140,6 +141,52 @@ def audit_command(
     _print_verdicts(found)
     if any(verdict.reason is Reason.UNREADABLE for verdict in found.verdicts):
         raise typer.Exit(InputError.exit_code)
+
+
+@app.command("train")
+def train_command(
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="focus, classnseg, ffd, efficientnet-unet, vit-map, xception or efficientnet."
+        ),
+    ],
+    corpus: Annotated[Path, typer.Option(help="Folder of a forgery corpus.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the run; it resumes.")],
+    profile: Annotated[str, typer.Option(help="smoke, cpu, gpu or paper.")] = "cpu",
+    maps: Annotated[
+        str | None, typer.Option(help="Whose maps teach a detector where: known, focus, ...")
+    ] = None,
+    teacher: Annotated[
+        Path | None, typer.Option(help="Checkpoint that the maps come from, if they need one.")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Folder of a local transformers backbone to begin from.")
+    ] = None,
+    per_clip: Annotated[int, typer.Option(help="Frames of each clip.")] = 8,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    minutes: Annotated[float | None, typer.Option(help="Wall clock at most.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Train a detector of forged faces; the checkpoint ends in OUT/checkpoint.
+
+    Examples:
+      forensics train focus --corpus corpus/forged -o runs/focus
+      forensics train ffd --corpus corpus/forged --maps focus --teacher runs/focus/checkpoint -o runs/ffd
+    """
+    from forensics.train import train
+
+    with _bar() as progress:
+        show = _shown(progress)
+        folder = train(
+            what, corpus, out, profile=profile, maps=maps, teacher=teacher, weights=weights,
+            per_clip=per_clip, seed=seed, minutes=minutes, device=device,
+            progress=lambda done, total: show("clips read", done, total),
+        )  # fmt: skip
+    typer.echo(f"checkpoint: {folder}")
+
+
+app.command("inspect")(inspect_command)
 
 
 def main() -> None:

@@ -1,0 +1,107 @@
+"""EfficientNet (transformers' ``EfficientNetModel``) that gives its features at every scale.
+
+pictures (B, 3, H, W) in [0, 1] -> features at strides 2, 4, 8, 16 and 32, the last one after the 1 x 1 head
+
+Reference: M. Tan, Q. Le, "EfficientNet: Rethinking Model Scaling", ICML 2019. B4: width 1.4, depth 1.8, 380 px.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor, nn
+from transformers import EfficientNetConfig, EfficientNetModel
+
+from shared.errors import WeightsError
+
+_IMAGENET_MEAN, _IMAGENET_DEVIATION = 0.45, 0.226
+
+
+@dataclass(frozen=True)
+class EfficientNetSize:
+    """Sizes of the network.
+
+    Attributes:
+        image: Side of the pictures, px.
+        width: Multiplier of channels. B4: 1.4.
+        depth: Multiplier of repetitions. B4: 1.8.
+    """
+
+    image: int = 380
+    width: float = 1.4
+    depth: float = 1.8
+
+
+SIZES: dict[str, EfficientNetSize] = {
+    "smoke": EfficientNetSize(64, 0.25, 0.2),
+    "cpu": EfficientNetSize(112, 0.5, 0.5),
+    "gpu": EfficientNetSize(256),
+    "paper": EfficientNetSize(),
+}
+"""Profile -> sizes."""
+
+
+class EfficientNet(nn.Module):
+    """The features of EfficientNet.
+
+    Args:
+        size: Sizes; ignored where ``weights`` names a folder, which has its own.
+        weights: Folder of a local transformers checkpoint (safetensors), or None for a network from scratch.
+
+    Raises:
+        WeightsError: If the folder holds no EfficientNet.
+    """
+
+    def __init__(self, size: EfficientNetSize, weights: str | Path | None = None) -> None:
+        super().__init__()
+        self.model = _built(size) if weights is None else _loaded(Path(weights))
+        config = self.model.config
+        self.width: int = config.hidden_dim
+        self.size = EfficientNetSize(
+            config.image_size, config.width_coefficient, config.depth_coefficient
+        )
+        blocks = [block.projection.project_bn.num_features for block in self.model.encoder.blocks]
+        ends = _last_of_each_scale(self.model)
+        self.widths: tuple[int, ...] = (*(blocks[end] for end in ends[:-1]), self.width)
+        """Channels at strides 2, 4, 8, 16 and 32."""
+        self._ends = ends
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Return the last features, ``(B, width, H / 32, W / 32)``."""
+        return self.pyramid(pictures)[-1]
+
+    def pyramid(self, pictures: Tensor) -> list[Tensor]:
+        """Return the features of every scale, from stride 2 to stride 32."""
+        inside = (pictures - _IMAGENET_MEAN) / _IMAGENET_DEVIATION
+        output = self.model(inside, output_hidden_states=True)
+        states = output.hidden_states[1:]  # the first is the stem's
+        return [*(states[end] for end in self._ends[:-1]), output.last_hidden_state]
+
+
+def _last_of_each_scale(model: EfficientNetModel) -> list[int]:
+    """Return the numbers of the blocks after which the picture is halved, and that of the last one."""
+    blocks = model.encoder.blocks
+    halving = [number for number, block in enumerate(blocks) if block.depthwise_conv.stride == 2]
+    return [*(number - 1 for number in halving), len(blocks) - 1]
+
+
+def _built(size: EfficientNetSize) -> EfficientNetModel:
+    config = EfficientNetConfig(
+        width_coefficient=size.width, depth_coefficient=size.depth, image_size=size.image,
+        hidden_dim=int(1280 * size.width + 4) // 8 * 8,
+        # torch's meaning of momentum is one minus the authors' 0.99, which transformers hands on as it is
+        batch_norm_momentum=0.01,
+    )  # fmt: skip
+    return EfficientNetModel(config)
+
+
+def _loaded(folder: Path) -> EfficientNetModel:
+    if not (folder / "config.json").is_file():
+        raise WeightsError(f"no transformers checkpoint in {folder}", expected="config.json in it")
+    try:
+        return EfficientNetModel.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise WeightsError(f"{folder} holds no EfficientNet", found=error) from error

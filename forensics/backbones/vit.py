@@ -1,0 +1,199 @@
+"""Vision Transformer (transformers' ``ViTModel``) that keeps its patches on their grid.
+
+    pictures (B, 3, H, W) in [0, 1] -> patches of P px -> tokens (B, 1 + g g, D)
+        -> class token (B, D), patches (B, D, g, g) with g = H / P, attention of each layer (B, heads, N, N)
+
+Any side that patches divide is taken: position embeddings are interpolated. 224 px with patches of 16 and 112 px with
+patches of 8 both give 14 x 14; twice the side gives 28 x 28.
+
+Several streams (the picture, its edges) may share all but the patch embedding: the embedding takes the streams'
+channels side by side, and a stream fills its own and leaves the others zero, which is the same as one embedding each.
+
+Reference: A. Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from transformers import ViTConfig, ViTModel
+
+from shared.errors import InputError, WeightsError
+
+
+@dataclass(frozen=True)
+class VitSize:
+    """Sizes of a transformer.
+
+    Attributes:
+        image: Side that the position embeddings are made for, px.
+        patch: Side of a patch, px.
+        width: Channels of a token.
+        depth: Layers.
+        heads: Attention heads.
+    """
+
+    image: int
+    patch: int
+    width: int
+    depth: int
+    heads: int
+
+
+SIZES: dict[str, VitSize] = {
+    "smoke": VitSize(32, 4, 32, 2, 2),
+    "cpu": VitSize(112, 8, 128, 4, 4),
+    "gpu": VitSize(224, 16, 384, 12, 6),  # ViT-S/16
+    "paper": VitSize(224, 16, 768, 12, 12),  # ViT-B/16
+}
+"""Profile -> sizes."""
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What a backbone says of a batch.
+
+    Attributes:
+        summary: ``(B, D)``: the class token, or the mean where there is none.
+        patches: ``(B, D, g, g)``.
+        attentions: Layer -> ``(B, heads, N, N)``, N = 1 + g g; empty unless asked for.
+    """
+
+    summary: Tensor
+    patches: Tensor
+    attentions: tuple[Tensor, ...] = ()
+
+
+class PatchTransformer(nn.Module):
+    """A ``ViTModel`` with a mask token.
+
+    Args:
+        size: Sizes; ignored where ``weights`` names a folder, which has its own.
+        weights: Folder of a local transformers checkpoint (safetensors), or None for a network from scratch.
+        streams: Kinds of pictures with a patch embedding of their own.
+
+    Raises:
+        WeightsError: If the folder holds no ViT.
+    """
+
+    def __init__(
+        self, size: VitSize, weights: str | Path | None = None, *, streams: int = 1
+    ) -> None:
+        super().__init__()
+        self.model = _built(size, streams) if weights is None else _loaded(Path(weights), streams)
+        self.streams = streams
+        config = self.model.config
+        self.patch: int = config.patch_size
+        self.width: int = config.hidden_size
+        self.size = VitSize(
+            config.image_size, self.patch, self.width, config.num_hidden_layers,
+            config.num_attention_heads,
+        )  # fmt: skip
+
+    def forward(
+        self,
+        pictures: Tensor,
+        erased: Tensor | None = None,
+        *,
+        stream: int = 0,
+        attentions: bool = False,
+    ) -> Tokens:
+        """Return tokens.
+
+        Args:
+            pictures: ``(B, 3, H, W)`` in [0, 1]; H and W are multiples of the patch.
+            erased: ``(B, g, g)`` bool: patches that the mask token replaces.
+            stream: Which kind of pictures these are.
+            attentions: Give each layer's attention, too.
+
+        Raises:
+            InputError: If patches do not divide the picture.
+        """
+        height, width = pictures.shape[-2:]
+        if height % self.patch or width % self.patch:
+            raise InputError(
+                "the picture's sides are no multiples of the patch",
+                found=f"{width} x {height} px",
+                expected=f"multiples of {self.patch} px",
+            )
+        wanted = "eager" if attentions else "sdpa"  # the quick one keeps no attention
+        if self.model.config._attn_implementation != wanted:
+            self.model.set_attn_implementation(wanted)
+        output = self.model(
+            beside_zeros((pictures - 0.5) / 0.5, stream, self.streams),
+            bool_masked_pos=None if erased is None else erased.flatten(1),
+            interpolate_pos_encoding=True,
+            output_attentions=attentions,
+        )
+        tokens = output.last_hidden_state
+        grid = height // self.patch, width // self.patch
+        patches = tokens[:, 1:].transpose(1, 2).unflatten(2, grid)
+        return Tokens(tokens[:, 0], patches, tuple(output.attentions) if attentions else ())
+
+
+def beside_zeros(pictures: Tensor, stream: int, streams: int) -> Tensor:
+    """Return ``(B, 3 streams, H, W)`` with a stream's pictures in its own channels and zeros in the others'."""
+    nothing = torch.zeros_like(pictures)
+    return torch.cat([pictures if number == stream else nothing for number in range(streams)], 1)
+
+
+def rollout(attentions: tuple[Tensor, ...]) -> Tensor:
+    """Return how much each patch enters the class token over all layers, ``(B, g g)``.
+
+    ``product over layers of (mean over heads of A + I) / 2``, the class token's row (Abnar, Zuidema, ACL 2020).
+
+    Args:
+        attentions: Layer -> ``(B, heads, N, N)``.
+    """
+    total = None
+    for attention in attentions:
+        mean = attention.mean(1)
+        mixed = (mean + torch.eye(mean.shape[-1], device=mean.device)) / 2
+        total = mixed if total is None else mixed @ total
+    if total is None:
+        raise InputError("there is no attention to roll out", expected="one layer or more")
+    return total[:, 0, 1:]
+
+
+def _built(size: VitSize, streams: int) -> ViTModel:
+    config = ViTConfig(
+        hidden_size=size.width,
+        num_hidden_layers=size.depth,
+        num_attention_heads=size.heads,
+        intermediate_size=4 * size.width,
+        image_size=size.image,
+        patch_size=size.patch,
+        num_channels=3 * streams,
+    )
+    return ViTModel(config, add_pooling_layer=False, use_mask_token=True)
+
+
+def _loaded(folder: Path, streams: int) -> ViTModel:
+    """Read a checkpoint of one stream; each stream's patch embedding begins as that of the pictures."""
+    if not (folder / "config.json").is_file():
+        raise WeightsError(f"no transformers checkpoint in {folder}", expected="config.json in it")
+    try:
+        model = ViTModel.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True, add_pooling_layer=False,
+            use_mask_token=True,
+        )  # fmt: skip
+    except (OSError, ValueError, RuntimeError) as error:
+        raise WeightsError(f"{folder} holds no ViT", found=error) from error
+    if streams > 1:
+        embedding = model.embeddings.patch_embeddings
+        known = embedding.projection
+        wider = nn.Conv2d(
+            3 * streams,
+            known.out_channels,
+            known.kernel_size,
+            stride=known.stride,  # type: ignore[arg-type]
+        )
+        with torch.no_grad():
+            wider.weight.copy_(known.weight.repeat(1, streams, 1, 1))
+            wider.bias.copy_(known.bias)  # type: ignore[union-attr]
+        embedding.projection = wider
+        embedding.num_channels = model.config.num_channels = 3 * streams
+    return model

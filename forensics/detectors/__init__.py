@@ -1,0 +1,1 @@
+"""Detectors of forged faces that learn from labels and, all but two, from manipulation maps."""

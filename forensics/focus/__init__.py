@@ -1,0 +1,1 @@
+"""FoCus: where is the forgery, learnt from labels of whole pictures alone."""

@@ -1,0 +1,87 @@
+"""From face crops with labels to a FoCus checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+from torch.utils.data import DataLoader
+
+from forensics.face_batches import Augmentation, FaceBatches, validation_batches
+from forensics.faces import FaceSet
+from forensics.focus.config import FocusProfile, config_to_plain, profile_named
+from forensics.focus.detector import KIND
+from forensics.focus.network import FocusNetwork
+from forensics.focus.training import FocusModule
+from shared.training.run import fit
+from shared.zoo.checkpoints import save_checkpoint
+
+AVERAGE = 0.99
+"""Decay of the average of the weights."""
+
+
+def train_focus(
+    faces: FaceSet,
+    out: str | Path,
+    *,
+    profile: FocusProfile | str = "cpu",
+    validation: FaceSet | None = None,
+    weights: str | Path | None = None,
+    augmentation: Augmentation | None = None,
+    seed: int = 0,
+    minutes: float | None = None,
+    device: str = "auto",
+) -> Path:
+    """Train FoCus, or go on with the training that ``out`` holds, and write the checkpoint.
+
+    Masks and counterparts are not read: labels of whole pictures are all it learns from.
+
+    Args:
+        faces: Authentic and forged, unpaired.
+        out: Folder of the run; the checkpoint is ``out/checkpoint``.
+        profile: A scale of :data:`forensics.focus.config.PROFILES`, or one of your own.
+        validation: Faces of other people; their AUC is logged.
+        weights: Folder of a local transformers ViT to begin from.
+        augmentation: How pictures are varied.
+        seed: Of everything random.
+        minutes: Wall clock at most.
+        device: Lightning's accelerator name.
+
+    Returns:
+        The folder of the checkpoint.
+
+    Raises:
+        InputError: If the profile is unknown or a class has no face.
+        WeightsError: If ``weights`` holds no ViT.
+    """
+    chosen = profile_named(profile) if isinstance(profile, str) else profile
+    folder, budget = Path(out), chosen.budget
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = FocusModule(chosen, seed, FocusNetwork(chosen.network, weights))
+    size = chosen.network.image
+    batches = FaceBatches(faces, budget.batch_size, size, seed, augmentation=augmentation)
+    held = None if validation is None else validation_batches(validation, size, budget.batch_size)
+    fit(
+        module,
+        DataLoader(batches, batch_size=None),
+        out=folder,
+        budget=replace(budget, minutes=minutes),
+        validation=held,
+        average=AVERAGE,
+        device=device,
+    )
+    name = profile if isinstance(profile, str) else "own"
+    export(module, folder / "checkpoint", {"profile": name, "seed": seed, "faces": len(faces)})
+    return folder / "checkpoint"
+
+
+def export(module: FocusModule, folder: str | Path, meta: dict[str, object]) -> str:
+    """Write the network with its configuration and card, and return the hash of its weights."""
+    recipe = asdict(module.profile.recipe)
+    facts = {"kind": KIND, "trained": True, "recipe": recipe, **meta}
+    told = ", ".join(f"{name} {value}" for name, value in meta.items())
+    card = f"# FoCus\n\nTrained with {told}; not measured. Method: `forensics/focus/README.md`."
+    config = {"network": config_to_plain(module.network.config)}
+    return save_checkpoint(folder, {"network": module.network.cpu()}, config, card, facts)

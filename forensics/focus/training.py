@@ -1,0 +1,130 @@
+"""FoCus as a LightningModule: labels of whole pictures in, gradients out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning
+import torch
+from torch import Tensor
+
+from forensics.focus import losses
+from forensics.focus.config import FocusProfile
+from forensics.focus.network import FocusNetwork, FocusOutput
+from forensics.focus.views import inside, moved, random_moves
+from forensics.validation import ValidationScores
+
+Batch = dict[str, Tensor]
+
+
+class FocusModule(lightning.LightningModule):
+    """Trains :class:`FocusNetwork` on batches of :class:`forensics.face_batches.FaceBatches`.
+
+    Args:
+        profile: Network, recipe and budget.
+        seed: Of the regions that are erased and of the moves.
+        network: To be trained; None for one from scratch.
+    """
+
+    def __init__(
+        self, profile: FocusProfile, seed: int = 0, network: FocusNetwork | None = None
+    ) -> None:
+        super().__init__()
+        self.profile = profile
+        self.network = network or FocusNetwork(profile.network)
+        self.generator = torch.Generator().manual_seed(seed)
+        self.held = ValidationScores()
+
+    def forward(self, pictures: Tensor) -> FocusOutput:
+        """Return decisions and maps."""
+        return self.network(pictures)
+
+    def training_step(self, batch: Batch, _index: int) -> Tensor:
+        """Return the sum of the weighted terms and log each."""
+        terms = self.terms(batch)
+        weights = vars(self.profile.recipe.weights)
+        self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()})
+        return torch.stack([weights.get(name, 1.0) * value for name, value in terms.items()]).sum()
+
+    def terms(self, batch: Batch) -> dict[str, Tensor]:
+        """Return each term of the loss whose weight is not 0, not weighted."""
+        pictures, labels = batch["image"], batch["label"]
+        weights, config = self.profile.recipe.weights, self.profile.network
+        output = self.network(pictures)
+        names = ("rgb", "edges")
+        terms = {
+            names[number]: losses.classification(stream.logits, labels)
+            for number, stream in enumerate(output.streams)
+        }
+        if output.fused is not None:
+            terms["fused"] = losses.classification(output.logits, labels)
+            first, second = (stream.maps for stream in output.streams)
+            if weights.union:
+                terms["union"] = losses.union_coverage(output.fused, first, second, labels)
+            if weights.agreement:
+                terms["agreement"] = losses.agreement(first, second, labels)
+        if weights.erased and config.learning in ("erase", "both"):
+            terms["erased"] = self.erased(pictures, labels, output)
+        if weights.real:
+            terms["real"] = losses.real_suppression(output.maps, labels)
+        if weights.area:
+            terms["area"] = losses.area_hinge(output.maps, labels)
+        if weights.tv:
+            terms["tv"] = losses.total_variation(output.maps, pictures.shape[-1])
+        if weights.equivariance:
+            terms["equivariance"] = self.equivariance(pictures, output)
+        return terms
+
+    def erased(self, pictures: Tensor, labels: Tensor, output: FocusOutput) -> Tensor:
+        """Return the classification of what one view's proposal leaves to the other view."""
+        proposing = int(torch.randint(len(output.streams), (), generator=self.generator))
+        learning = (proposing + 1) % len(output.streams)
+        regions = self.network.proposals(output.streams[proposing].maps.detach())
+        forged = (labels == 1).nonzero()[:, 0]
+        if len(forged) == 0:
+            return output.logits.sum() * 0
+        everywhere = self.profile.recipe.weights.erase_authentic
+        # an authentic face loses the region of some forged one, so that erasing does not tell the class
+        lent = forged[torch.randint(len(forged), (len(labels),), generator=self.generator)]
+        rows = torch.where(labels == 1, torch.arange(len(labels), device=labels.device), lent)
+        kept = torch.ones_like(labels, dtype=torch.bool) if everywhere else labels == 1
+        view = self.network.views(pictures)[learning]
+        again = self.network.stream(learning, view[kept], regions[rows][kept])
+        return losses.classification(again.logits, labels[kept])
+
+    def equivariance(self, pictures: Tensor, output: FocusOutput) -> Tensor:
+        """Return how far the map of a moved picture is from the moved map."""
+        theta = random_moves(len(pictures), self.generator, like=pictures)
+        again = self.network(moved(pictures, theta)).maps
+        return losses.equivariance(
+            moved(output.maps, theta), again, inside(theta, output.maps.shape)
+        )
+
+    def validation_step(self, batch: Batch, _index: int) -> None:
+        """Keep the scores of held-out faces."""
+        scores = self.network(batch["image"]).logits.softmax(1)[:, 1]
+        self.held.add(scores, batch["label"])
+
+    def on_validation_epoch_end(self) -> None:
+        """Log their AUC."""
+        self.log("val/auc", self.held.auc(), prog_bar=True)
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """AdamW with a rate of its own for the backbone; both rise, then fall along a cosine."""
+        recipe = self.profile.recipe
+        backbone = list(self.network.backbones.parameters())
+        known = {id(parameter) for parameter in backbone}
+        rest = [p for p in self.network.parameters() if id(p) not in known]
+        groups = [
+            {"params": backbone, "lr": recipe.backbone_rate},
+            {"params": rest, "lr": recipe.head_rate},
+        ]
+        optimizer = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer,
+            [recipe.backbone_rate, recipe.head_rate],
+            total_steps=self.profile.budget.steps + 1,
+            pct_start=recipe.warmup,
+            cycle_momentum=False,
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

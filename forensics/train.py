@@ -1,0 +1,86 @@
+"""Training by name, from a forgery corpus on disk: what ``forensics train`` runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from forensics.detectors.config import DETECTORS, profile_of
+from forensics.detectors.recipes import train_detector
+from forensics.focus.config import profile_named
+from forensics.focus.recipes import train_focus
+from forensics.forgery_faces import read_faces
+from forensics.maps.cache import CachedMaps
+from forensics.maps.registry import provider_named
+from shared.data.manifest import read_manifest
+from shared.errors import InputError
+
+NAMES = ("focus", *DETECTORS)
+
+
+def train(
+    what: str,
+    corpus: str | Path,
+    out: str | Path,
+    *,
+    profile: str = "cpu",
+    maps: str | None = None,
+    teacher: str | Path | None = None,
+    weights: str | Path | None = None,
+    per_clip: int = 8,
+    seed: int = 0,
+    minutes: float | None = None,
+    device: str = "auto",
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Train FoCus or a detector on a forgery corpus with the splits ``train`` and ``val``.
+
+    Args:
+        what: ``focus`` or a name of :data:`forensics.detectors.config.DETECTORS`.
+        corpus: Folder of a forgery corpus.
+        out: Folder of the run; it resumes.
+        profile: ``smoke``, ``cpu``, ``gpu`` or ``paper``.
+        maps: Name of the provider that teaches a detector where; None for labels alone.
+        teacher: Checkpoint that the maps come from, for providers that need one.
+        weights: Folder of a local transformers backbone to begin from.
+        per_clip: Frames of each clip. Paper: 32.
+        seed: Of everything random.
+        minutes: Wall clock at most.
+        device: Lightning's accelerator name.
+        progress: Called with (clips read, clips) of each split.
+
+    Returns:
+        The folder of the checkpoint.
+
+    Raises:
+        InputError: If a name is unknown, FoCus is given maps, or the corpus lacks a class in a split.
+    """
+    if what not in NAMES:
+        raise InputError(
+            "nothing of that name can be trained", found=what, expected=" | ".join(NAMES)
+        )
+    if what == "focus" and (maps or teacher):
+        raise InputError(
+            "FoCus learns from labels alone", found=f"maps {maps}", fix="leave them out"
+        )
+    size = (
+        profile_named(profile).network.image
+        if what == "focus"
+        else int(profile_of(what, profile).sizes.image)
+    )
+    folder, manifest = Path(out), read_manifest(corpus)
+    provider = None if maps is None else provider_named(maps, teacher)
+    faces, held = (
+        read_faces(manifest.where(split=split), size, per_clip=per_clip, progress=progress)
+        for split in ("train", "val")
+    )
+    if what == "focus":
+        return train_focus(
+            faces, folder, profile=profile, validation=held, weights=weights, seed=seed,
+            minutes=minutes, device=device,
+        )  # fmt: skip
+    kept = None if provider is None else CachedMaps(provider, folder / "maps")
+    return train_detector(
+        what, faces, folder, maps=kept, profile=profile, validation=held, weights=weights,
+        seed=seed, minutes=minutes, device=device,
+    )  # fmt: skip

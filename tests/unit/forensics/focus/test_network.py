@@ -1,0 +1,183 @@
+"""Every switch of the network: shapes, gradients, what is erased, what follows a mirror."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from forensics.backbones.vit import SIZES, PatchTransformer, rollout
+from forensics.focus.config import (
+    PROFILES,
+    FocusConfig,
+    ablations,
+    config_from_plain,
+    config_to_plain,
+)
+from forensics.focus.network import FocusNetwork
+from forensics.focus.production import averaged
+from forensics.focus.training import FocusModule
+from shared.errors import InputError, WeightsError
+
+SMOKE = PROFILES["smoke"]
+GRID = ablations(SMOKE)
+
+
+def batch(count: int = 4) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    return {
+        "image": torch.rand(count, 3, 32, 32, generator=generator),
+        "label": torch.arange(count) % 2,
+    }
+
+
+def module(profile=SMOKE) -> FocusModule:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return FocusModule(profile)
+
+
+@pytest.mark.parametrize("name", GRID)
+def test_every_arm_of_the_ablation_grid_learns_and_draws_a_map(name):
+    arm = module(GRID[name])
+    terms = arm.terms(batch())
+    weights = vars(GRID[name].recipe.weights)
+    assert all(torch.isfinite(value) for value in terms.values())
+    assert {term for term in terms if term in weights} == {
+        term for term in terms if weights.get(term)
+    }
+    torch.stack(list(terms.values())).sum().backward()
+    for backbone in arm.network.backbones:
+        assert sum(p.grad.abs().sum() for p in backbone.parameters() if p.grad is not None) > 0
+    output = arm.network(batch()["image"])
+    side = 8 * GRID[name].network.detail
+    assert output.maps.shape == (4, 1, side, side)
+    assert output.maps.min() >= 0 and output.maps.max() <= 1
+    assert config_from_plain(config_to_plain(GRID[name].network)) == GRID[name].network
+
+
+def test_the_grid_names_each_arm_once_and_no_two_are_alike():
+    arms = [(p.network, p.recipe.weights) for p in GRID.values()]
+    assert len(set(arms)) == len(arms) >= 20
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_gradients_reach_both_streams(shared):
+    profile = replace(SMOKE, network=replace(SMOKE.network, shared_backbone=shared))
+    arm = module(profile)
+    for term, stream in (("rgb", 0), ("edges", 1)):
+        arm.zero_grad()
+        arm.terms(batch())[term].backward()
+        own, other = (
+            arm.network.heads[number].separate.weight.grad for number in (stream, 1 - stream)
+        )
+        assert own.abs().sum() > 0
+        assert other is None or other.abs().sum() == 0
+        embedding = arm.network.backbones[0 if shared else stream].model.embeddings
+        slope = embedding.patch_embeddings.projection.weight.grad
+        if shared:  # each view has channels of its own in the embedding
+            slope = slope[:, 3 * stream : 3 * stream + 3]
+        assert slope.abs().sum() > 0
+
+
+def test_what_is_erased_is_not_seen():
+    network = module().network.eval()
+    view, region = batch()["image"], torch.zeros(4, 8, 8, dtype=torch.bool)
+    region[:, 2:5, 3:6] = True
+    changed = view.clone()
+    changed[:, :, 8:20, 12:24] = 1 - changed[:, :, 8:20, 12:24]
+    for erase in ("token", "zero"):
+        network.config = replace(network.config, erase=erase)
+        with torch.no_grad():
+            same = [network.stream(0, v, region).logits for v in (view, changed)]
+            whole = [network.stream(0, v).logits for v in (view, changed)]
+        assert torch.allclose(*same, atol=1e-5)
+        assert not torch.allclose(*whole, atol=1e-3)
+
+
+def test_the_detail_decoder_does_not_look_into_an_erased_region_either():
+    profile = replace(SMOKE, network=replace(SMOKE.network, detail=2))
+    network = module(profile).network.eval()
+    view, region = batch()["image"], torch.zeros(4, 8, 8, dtype=torch.bool)
+    region[:, :4] = True
+    changed = view.clone()
+    changed[:, :, :16] = 0
+    with torch.no_grad():
+        assert torch.allclose(
+            *(network.stream(1, v, region).logits for v in (view, changed)), atol=1e-5
+        )
+
+
+def test_authentic_faces_are_erased_with_regions_of_forged_ones():
+    seen = []
+    arm = module()
+    original = arm.network.stream
+
+    def spy(number, view, erased=None):
+        if erased is not None:
+            seen.append(erased)
+        return original(number, view, erased)
+
+    arm.network.stream = spy
+    given = batch()
+    output = arm.network(given["image"])
+    regions = {
+        tuple(r.flatten().tolist())
+        for s in output.streams
+        for r in arm.network.proposals(s.maps)[1::2]
+    }
+    arm.erased(given["image"], given["label"], output)
+    assert len(seen[0]) == 4
+    assert {tuple(r.flatten().tolist()) for r in seen[0]} <= regions
+
+
+@pytest.mark.parametrize("views", [2, 4])
+def test_averaged_maps_follow_a_mirror(views):
+    network, pictures = module().network.eval(), batch()["image"]
+    with torch.no_grad():
+        straight, mirrored = (averaged(network, x, views) for x in (pictures, pictures.flip(-1)))
+    assert torch.allclose(straight[0], mirrored[0], atol=1e-5)
+    assert torch.allclose(straight[1], mirrored[1].flip(-1), atol=1e-5)
+    assert straight[1].std() > 1e-3
+
+
+def test_twice_the_side_gives_twice_the_grid():
+    network = FocusNetwork(FocusConfig()).eval()
+    with torch.no_grad():
+        sides = [network(torch.rand(1, 3, s, s)).maps.shape[-1] for s in (112, 224)]
+    assert sides == [14, 28]
+    with pytest.raises(InputError, match="multiples"):
+        network(torch.rand(1, 3, 100, 100))
+
+
+def test_weights_from_a_folder_bring_their_own_sizes(tmp_path):
+    known = PatchTransformer(SIZES["smoke"])
+    known.model.save_pretrained(tmp_path / "vit")
+    network = FocusNetwork(FocusConfig(image=32), tmp_path / "vit")
+    assert network.config.backbone == SIZES["smoke"]
+    kernel = network.backbones[0].model.embeddings.patch_embeddings.projection.weight
+    expected = known.model.embeddings.patch_embeddings.projection.weight
+    assert torch.equal(kernel[:, :3], expected) and torch.equal(kernel[:, 3:], expected)
+    with pytest.raises(WeightsError):
+        PatchTransformer(SIZES["smoke"], tmp_path)
+
+
+def test_rollout_is_the_product_of_attention_with_itself():
+    rows = torch.rand(3, 1, 2, 5, 5, dtype=torch.float64).softmax(-1)
+    mixed = (rows[:, 0].mean(1) + torch.eye(5)) / 2
+    expected = (mixed[2] @ mixed[1] @ mixed[0])[0, 1:]
+    assert torch.allclose(rollout(tuple(rows))[0], expected)
+
+
+@pytest.mark.parametrize(
+    "switches",
+    [
+        {"edges": "none"},
+        {"detail": 2, "affinity_power": 2},
+        {"backbone": ablations(SMOKE)["ConvNeXt"].network.backbone},
+    ],
+)
+def test_switches_that_contradict_each_other_are_refused(switches):
+    with pytest.raises(InputError):
+        FocusConfig(**switches)
