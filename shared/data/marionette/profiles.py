@@ -77,7 +77,7 @@ PROFILES: dict[str, Profile] = {
             "gpu",
             people=600,
             size=128,
-            crf=28,
+            crf=30,
             speaking_frames=40,
             listening_frames=32,
             exercise_frames=10,
