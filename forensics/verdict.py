@@ -32,6 +32,8 @@ class Reason(StrEnum):
     """Why a verdict is inconclusive."""
 
     UNTRAINED = "untrained"
+    NO_MODEL = "no usable model"
+    NO_FACE = "no face found"
     UNCALIBRATED = "uncalibrated"
     CONTROL_EXPLAINS = "control explains it"
     OUT_OF_RANGE = "outside the calibrated range"
@@ -41,6 +43,8 @@ class Reason(StrEnum):
 
 EXPLANATIONS: dict[Reason, str] = {
     Reason.UNTRAINED: "the model was never trained, so its scores mean nothing",
+    Reason.NO_MODEL: "there is no whole and unchanged checkpoint of the right kind to ask",
+    Reason.NO_FACE: "no face that is large and clear enough was found, and faces are all that is examined",
     Reason.UNCALIBRATED: "there are no known examples of both classes to compare the score with",
     Reason.CONTROL_EXPLAINS: "a control that cannot know the answer separates the known examples as well, so the "
     "score may come from the pictures and not from the model's memory",

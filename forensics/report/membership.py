@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 
 from forensics.membership.examination import curves
@@ -16,8 +14,9 @@ from forensics.membership.judgement import ANSWERS
 from forensics.membership.protocol import Evidence
 from forensics.membership.roc import plot_roc
 from forensics.report.figures import picture_uri, plot_calibration, plot_curve, plot_uri
+from forensics.report.page import flat, write_page
 from forensics.verdict import EXPLANATIONS, Decision, Verdict
-from shared.custody import sha256_of_json, write_atomic
+from shared.custody import sha256_of_json
 from shared.statistics import Interval
 
 TEMPLATE = "membership.html.jinja"
@@ -48,14 +47,7 @@ def write_report(audit: Audit, path: str | Path) -> Path:
     Raises:
         OutputError: If the file cannot be written.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("forensics.report", ""),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return write_atomic(path, environment.get_template(TEMPLATE).render(**view(audit)))
+    return write_page(path, TEMPLATE, view(audit))
 
 
 def view(audit: Audit) -> dict[str, Any]:
@@ -85,7 +77,7 @@ def view(audit: Audit) -> dict[str, Any]:
         "notes": record.notes,
         "weights": sorted(record.weights.items()),
         "inputs": _inputs(audit),
-        "settings": _flat(record.settings),
+        "settings": flat(record.settings),
         "settings_hash": sha256_of_json(record.settings),
         "versions": sorted(record.versions.items()),
     }
@@ -269,13 +261,3 @@ def _inputs(audit: Audit) -> dict[str, str]:
     asked = {str(finding.path) for finding in audit.findings}
     known = sorted(v["sha256"] for name, v in audit.record.inputs.items() if name not in asked)
     return {"count": str(len(known)), "hash": sha256_of_json(known)}
-
-
-def _flat(settings: dict[str, Any]) -> Sequence[tuple[str, str]]:
-    rows: list[tuple[str, str]] = []
-    for name, value in settings.items():
-        if isinstance(value, dict):
-            rows += [(f"{name}: {inner}", str(item)) for inner, item in value.items()]
-        else:
-            rows.append((name.replace("_", " "), str(value)))
-    return rows

@@ -1,0 +1,1 @@
+"""Is a face in this file manipulated, where, when, and how sure is that."""

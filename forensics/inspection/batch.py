@@ -1,0 +1,135 @@
+"""Many files: one answer each, one report each, to be stopped and gone on with; a bad file stops no other.
+
+FOLDER/<name>.<8 digits of its path's hash>.json   the answer; read back if file, weights and settings are the same
+FOLDER/<name>.<8 digits>.html                      its report
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from forensics.inspection.inspect import Inspector
+from forensics.inspection.judge import FaceJudge, open_judge
+from forensics.inspection.result import Inspection
+from forensics.inspection.settings import Settings
+from forensics.inspection.watching import Eyes
+from shared.custody import versions, write_atomic
+from shared.errors import InputError, OutputError
+
+Done = Callable[[Path, Inspection], None]
+"""Called after each file."""
+
+
+def inspect_files(
+    files: Iterable[str | Path],
+    *,
+    detector: str | Path | FaceJudge = "focus",
+    report: str | Path | None = None,
+    json_file: str | Path | None = None,
+    settings: Settings | None = None,
+    device: str = "cpu",
+    eyes: Eyes | None = None,
+    done: Done | None = None,
+) -> list[Inspection]:
+    """Examine files one after another; answers that lie in the report folder already are not found anew.
+
+    Args:
+        files: Pictures and videos.
+        detector: As for :func:`forensics.inspect`.
+        report: Folder of one HTML and one JSON file for each; made if missing.
+        json_file: File for all answers together.
+        settings: How files are looked at.
+        device: Where the detector runs.
+        eyes: What finds faces.
+        done: Called after each file.
+
+    Raises:
+        OutputError: If an output cannot be written.
+    """
+    folder = _made(report)
+    if json_file is not None and not Path(json_file).resolve().parent.is_dir():
+        raise OutputError(f"there is no folder {Path(json_file).parent}", fix="make it first")
+    opened = open_judge(detector, device=device)
+    inspector = Inspector(opened, settings or Settings(), eyes or Eyes.usual())
+    found = []
+    for path in map(Path, files):
+        answer = _answered(inspector, path, folder)
+        found.append(answer)
+        if done:
+            done(path, answer)
+    if json_file is not None:
+        rows = [answer.to_json() for answer in found]
+        content = {"task": "forensics.inspect", "inspections": rows}
+        write_atomic(json_file, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    return found
+
+
+def read_inspections(path: str | Path) -> Iterator[Inspection]:
+    """Read back the answers of a ``--json`` file, in their order.
+
+    Raises:
+        InputError: If it holds none.
+    """
+    try:
+        rows = json.loads(Path(path).read_text("utf-8"))["inspections"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} holds no inspections", found=error) from error
+    return map(Inspection.from_json, rows)
+
+
+def report_name(path: Path) -> str:
+    """Return the name, without suffix, under which a file's answer lies; two files never share one.
+
+    Example:
+        >>> report_name(Path("a/clip.mp4")) == report_name(Path("b/clip.mp4"))
+        False
+    """
+    digest = hashlib.sha256(str(path.resolve()).encode("utf-8", "surrogateescape")).hexdigest()
+    return f"{path.name[:80]}.{digest[:8]}"
+
+
+def _answered(inspector: Inspector, path: Path, folder: Path | None) -> Inspection:
+    if folder is None:
+        return inspector.inspect(path)
+    place, page = (folder / f"{report_name(path)}{end}" for end in (".json", ".html"))
+    if page.is_file() and (earlier := _earlier(inspector, path, place)) is not None:
+        return earlier
+    from forensics.report.inspection import write_inspection
+
+    found = inspector.inspect(path)
+    write_inspection(found, page)
+    # the answer comes last: where it lies, the report is whole
+    write_atomic(place, json.dumps(found.to_json(), ensure_ascii=False) + "\n")
+    return found
+
+
+def _earlier(inspector: Inspector, path: Path, place: Path) -> Inspection | None:
+    """Return an earlier answer if nothing that it depends on has changed."""
+    try:
+        found = Inspection.from_json(place.read_text("utf-8"))
+    except (OSError, InputError):
+        return None
+    now = inspector.record(path)
+    same = (
+        found.record.inputs == now.inputs
+        and found.record.weights == now.weights
+        and found.record.settings == now.settings
+        and found.record.versions == versions()
+    )
+    return found if same else None
+
+
+def _made(report: str | Path | None) -> Path | None:
+    if report is None:
+        return None
+    folder = Path(report)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot make the folder {folder}", found=error.strerror, fix="choose another"
+        ) from error
+    return folder

@@ -1,0 +1,84 @@
+"""``forensics inspect``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from forensics.verdict import Reason
+from shared.errors import InputError
+
+if TYPE_CHECKING:
+    from forensics.inspection.result import Inspection
+
+
+def inspect_command(
+    files: Annotated[list[Path], typer.Argument(help="Pictures and videos.", show_default=False)],
+    detector: Annotated[
+        str, typer.Option(help="Name of a shipped detector, or the folder of a checkpoint.")
+    ] = "focus",
+    report: Annotated[
+        Path | None, typer.Option(help="Folder for a report (HTML) and a record of each file.")
+    ] = None,
+    as_json: Annotated[
+        Path | None, typer.Option("--json", help="Write all answers to one file.")
+    ] = None,
+    frames: Annotated[
+        int | None,
+        typer.Option(help="Look at about so many frames; by default five a second."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1.")] = "cpu",
+) -> None:
+    """Say whether the faces of pictures and videos were manipulated, where, when, and how sure that is.
+
+    Without a trained and calibrated detector every answer is inconclusive. With --report the same command goes on where
+    it was stopped. Exit code 0 when every file was examined, whatever the answer, 2 when one could not be; the others
+    are all the same.
+
+    Examples:
+      forensics inspect clip.mp4 --report out
+      forensics inspect *.mp4 --report out --json out.json --frames 32
+    """
+    from forensics.inspection.batch import inspect_files
+    from forensics.inspection.settings import Settings
+
+    errors = Console(stderr=True, highlight=False)
+    found = inspect_files(
+        files, detector=detector, report=report, json_file=as_json,
+        settings=Settings(frames=frames), device=device,
+        done=lambda path, answer: errors.print(Text(f"{path}: {answer.verdict.decision}")),
+    )  # fmt: skip
+    _print(found)
+    if any(one.verdict.reason is Reason.UNREADABLE for one in found):
+        raise typer.Exit(InputError.exit_code)
+
+
+def _print(found: list[Inspection]) -> None:
+    table = Table(Column("file", overflow="fold"), "face", "answer", "score", "probability", "mark")
+    for one in found:
+        mark = "found" if one.marks and one.marks.found else "-"
+        for face, verdict in [
+            ("all", one.verdict),
+            *((str(track.number), track.verdict) for track in one.tracks),
+        ]:
+            table.add_row(
+                Text(one.verdict.subject if face == "all" else ""),
+                face,
+                verdict.decision + (f": {verdict.reason}" if verdict.reason else ""),
+                "-" if verdict.score is None else f"{verdict.score:.4g}",
+                "-" if verdict.probability is None else f"{verdict.probability:.1%}",
+                mark if face == "all" else "",
+            )
+    output = Console()
+    output.print(table)
+    for one in found:
+        problem = one.verdict.evidence.get("problem")
+        told = f" ({problem})" if problem else ""
+        output.print(Text(f"{one.verdict.sentence}{told}"))
+        for note in one.record.notes:
+            output.print(Text(f"note: {note}"))

@@ -1,0 +1,191 @@
+"""What judges a face crop in an inspection, and how one is opened without ever trusting it blindly.
+
+An inspection asks a judge for scores and maps of face crops. A judge that is missing, broken, of another kind or
+never trained is not asked at all, and the reason stands in the verdict; one without a calibration is asked, but no
+answer is given.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from forensics.calibration import Calibration, calibrate
+from forensics.verdict import Decision, Reason
+from shared.custody import sha256_of, write_atomic
+from shared.errors import InputError, NotTrained, WeightsError
+from shared.zoo.checkpoints import ZOO
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from forensics.focus.detector import FocusDetector
+
+CALIBRATION_NAME = "calibration.json"
+"""Beside a checkpoint's weights: track scores of known authentic and manipulated faces from a validation set."""
+
+
+class FaceJudge(Protocol):
+    """Anything that tells manipulated face crops from authentic ones, and where."""
+
+    name: str
+    """For people and records."""
+    trained: bool
+    """False: its scores mean nothing, and it is not asked."""
+    size: int
+    """Side S of the crops that it takes, px."""
+    calibration: Calibration | None
+    """Known tracks' mean scores, direction ``manipulated``; None if it was never calibrated."""
+
+    def judge(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        """Return scores ``(B,)``, larger = manipulated, and maps ``(B, h, w)`` in [0, 1] of ``(B, 3, S, S)``."""
+        ...
+
+    def fingerprint(self) -> dict[str, str]:
+        """Return name -> SHA-256 of all that its answers depend on."""
+        ...
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A judge, or the reason why there is none to ask.
+
+    Attributes:
+        judge: None if there is nothing that could be opened.
+        reason: Why no answer can be given, whatever the file shows; None if answers are possible.
+        problem: The reason's cause in words; empty if there is none.
+    """
+
+    judge: FaceJudge | None
+    reason: Reason | None = None
+    problem: str = ""
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether scores mean anything: it is there and trained."""
+        return self.judge is not None and self.judge.trained
+
+
+def open_judge(detector: str | Path | FaceJudge, *, device: str = "cpu") -> Opened:
+    """Open a judge: the shipped FoCus by name, one's own by folder, or any object that is one.
+
+    What is wrong with a checkpoint is told, not raised: the inspection goes on and is inconclusive.
+
+    Args:
+        detector: ``"focus"``, a checkpoint's folder, or a judge.
+        device: Where a checkpoint runs.
+
+    Example:
+        >>> open_judge("no such folder").reason
+        <Reason.NO_MODEL: 'no usable model'>
+    """
+    judge: FaceJudge
+    if isinstance(detector, str | Path):
+        try:
+            judge = _open_focus(detector, device)
+        except NotTrained as error:
+            return Opened(None, Reason.UNTRAINED, str(error))
+        except (WeightsError, InputError) as error:
+            return Opened(None, Reason.NO_MODEL, str(error))
+    else:
+        judge = detector
+    if not judge.trained:
+        return Opened(judge, Reason.UNTRAINED, f"{judge.name} was never trained")
+    if judge.calibration is None:
+        return Opened(judge, Reason.UNCALIBRATED, f"{judge.name} comes without a calibration")
+    if judge.calibration.direction is not Decision.MANIPULATED:
+        told = f"{judge.name} is calibrated for the answer {judge.calibration.direction}"
+        return Opened(judge, Reason.NO_MODEL, told)
+    return Opened(judge)
+
+
+class FocusJudge:
+    """FoCus as a judge.
+
+    Args:
+        detector: A trained one.
+        calibration: None if there is none.
+        calibration_sha256: Of the file that it came from.
+    """
+
+    name = "focus"
+    trained = True
+
+    def __init__(
+        self,
+        detector: FocusDetector,
+        calibration: Calibration | None = None,
+        calibration_sha256: str = "",
+    ) -> None:
+        self.detector = detector
+        self.size = detector.network.config.image
+        self.calibration = calibration
+        self._calibration_sha256 = calibration_sha256
+
+    def judge(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        """Return scores ``(B,)`` and maps ``(B, h, w)`` of crops ``(B, 3, S, S)`` in [0, 1]."""
+        import torch
+
+        frames = (crops * 255).round().byte().permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        found = self.detector.detect(frames, batch_size=len(frames))
+        if found.maps is None:
+            raise WeightsError("this FoCus has no maps", fix="give another checkpoint")
+        return torch.from_numpy(found.scores), torch.from_numpy(found.maps)
+
+    def fingerprint(self) -> dict[str, str]:
+        """Return the hashes of the weights and of the calibration."""
+        found = {"focus": self.detector.sha256}
+        if self._calibration_sha256:
+            found["focus calibration"] = self._calibration_sha256
+        return found
+
+
+def write_calibration(
+    folder: str | Path, manipulated: list[float], authentic: list[float], error_rate: float
+) -> Path:
+    """Write known tracks' mean scores beside a checkpoint's weights, where :func:`open_judge` finds them.
+
+    Args:
+        folder: The checkpoint's.
+        manipulated: Scores of validation tracks that are manipulated.
+        authentic: Scores of validation tracks that are authentic.
+        error_rate: Allowed share of wrong answers in either class.
+
+    Raises:
+        InputError: If they cannot calibrate anything.
+        OutputError: If the file cannot be written.
+    """
+    calibrate(manipulated, authentic, Decision.MANIPULATED, error_rate=error_rate)
+    content = {"manipulated": manipulated, "authentic": authentic, "error_rate": error_rate}
+    return write_atomic(Path(folder) / CALIBRATION_NAME, json.dumps(content) + "\n")
+
+
+def read_calibration(folder: str | Path) -> Calibration | None:
+    """Return the calibration that lies beside a checkpoint's weights, or None.
+
+    Raises:
+        WeightsError: If it is there and cannot be used.
+    """
+    path = Path(folder) / CALIBRATION_NAME
+    if not path.is_file():
+        return None
+    try:
+        held = json.loads(path.read_text("utf-8"))
+        scores = held["manipulated"], held["authentic"]
+        return calibrate(*scores, Decision.MANIPULATED, error_rate=held["error_rate"])
+    except (OSError, ValueError, KeyError, TypeError, InputError) as error:
+        raise WeightsError(f"{path} is no calibration", found=error) from error
+
+
+def _open_focus(name_or_dir: str | Path, device: str) -> FocusJudge:
+    from forensics.focus.detector import FocusDetector
+
+    detector = FocusDetector.from_pretrained(name_or_dir, device)
+    folder = Path(name_or_dir)
+    shipped = ZOO / "weights" / str(name_or_dir)
+    folder = shipped if shipped.is_dir() else folder
+    calibration = read_calibration(folder)
+    sha256 = sha256_of(folder / CALIBRATION_NAME) if calibration else ""
+    return FocusJudge(detector, calibration, sha256)

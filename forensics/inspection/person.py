@@ -1,0 +1,78 @@
+"""What is kept of one person while a file is read: sums, one score a frame, and the few frames that count most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forensics.inspection.settings import Settings
+from forensics.inspection.watching import Sight
+
+Map = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """A frame whose picture is kept.
+
+    Attributes:
+        sight: The face.
+        score: The judge's; larger = manipulated. 0 if no judge was asked.
+        map: ``(h, w)`` in [0, 1], or None.
+    """
+
+    sight: Sight
+    score: float
+    map: Map | None
+
+
+@dataclass
+class Person:
+    """One track.
+
+    Attributes:
+        number: Of the track.
+        times: Seconds, of each frame in which it was seen.
+        scores: Of the same frames; NaN where the judge gave no finite one. Empty if no judge was asked.
+        area: Sum of the boxes' areas, px²: how visible the person is.
+        kept: Frames that score highest, apart from each other; highest first.
+    """
+
+    number: int
+    times: list[float] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    area: float = 0.0
+    kept: list[Kept] = field(default_factory=list)
+    _sum: NDArray[np.float64] | None = None
+    _maps: int = 0
+
+    def add(
+        self, sight: Sight, score: float | None, one_map: Map | None, settings: Settings
+    ) -> None:
+        """Take in one frame, with the judge's answer where one was asked."""
+        width, height = sight.box[2:] - sight.box[:2]
+        self.area += float(width * height)
+        self.times.append(sight.time)
+        if score is not None:
+            self.scores.append(score if np.isfinite(score) else float("nan"))
+        if one_map is not None:
+            self._sum = one_map.astype(np.float64) + (0 if self._sum is None else self._sum)
+            self._maps += 1
+        if score is None or np.isfinite(score):
+            self._keep(Kept(sight, score or 0.0, one_map), settings)
+
+    def mean_map(self) -> Map | None:
+        """Return the mean of all maps ``(h, w)``, or None."""
+        return None if self._sum is None else (self._sum / self._maps).astype(np.float32)
+
+    def _keep(self, new: Kept, settings: Settings) -> None:
+        """Keep the frame if it scores higher than what is kept near it in time, and than the least."""
+        near = [k for k in self.kept if abs(k.sight.time - new.sight.time) < settings.apart]
+        if any(one.score >= new.score for one in near):
+            return
+        # a new frame may stand between two kept ones that it both outdoes
+        rest = [one for one in self.kept if one not in near]
+        ordered = sorted([*rest, new], key=lambda one: (-one.score, one.sight.time))
+        self.kept = ordered[: settings.kept_frames]

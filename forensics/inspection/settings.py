@@ -1,0 +1,66 @@
+"""How a file is looked at; every setting that can change an answer, as the record cites it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+from shared.errors import InputError
+
+USUAL_RATE = Fraction(5)
+"""Frames looked at a second. Ours: neighbouring frames tell the same."""
+LEAST_RATE = Fraction(1)
+"""Of a long video; below it a person is lost between two looks."""
+USUAL_FRAMES = 600
+"""A video in which the usual rate would look at more is looked at less often, down to the least rate."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a file is looked at.
+
+    Attributes:
+        frames: About so many frames, spread evenly over the file; None goes by the rates of this module.
+        people: Faces followed at once, the largest ones; the others are counted.
+        tracks: People kept in the result, the most visible ones; the others are counted.
+        kept_frames: Frames a person whose pictures are kept: those that score highest.
+        apart: Seconds between two of them.
+        smoothing: Seconds over which scores are averaged before they are compared with the threshold.
+        crop_scale: Side of a face crop over the face's breadth; that of the crops a judge learned from.
+        batch_size: Crops judged at once.
+
+    Raises:
+        InputError: If a number is too small.
+    """
+
+    frames: int | None = None
+    people: int = 12
+    tracks: int = 64
+    kept_frames: int = 4
+    apart: float = 0.5
+    smoothing: float = 1.0
+    crop_scale: float = 2.35
+    batch_size: int = 16
+
+    def __post_init__(self) -> None:
+        """Refuse what could look at nothing."""
+        counts = [self.people, self.tracks, self.kept_frames, self.batch_size]
+        if min(counts if self.frames is None else [*counts, self.frames]) < 1:
+            raise InputError("frames, people, tracks and batches count from 1", found=counts)
+
+    def rate(self, duration: float | None) -> Fraction:
+        """Return how many frames a second are looked at.
+
+        Args:
+            duration: Seconds that the file says it lasts, or None.
+
+        Example:
+            >>> Settings().rate(10.0), Settings().rate(240.0), Settings(frames=32).rate(8.0)
+            (Fraction(5, 1), Fraction(5, 2), Fraction(4, 1))
+        """
+        if duration is None or not math.isfinite(duration) or duration <= 0:
+            return USUAL_RATE
+        if self.frames is not None:
+            return min(Fraction(self.frames) / Fraction(duration), Fraction(120))
+        return max(LEAST_RATE, min(USUAL_RATE, USUAL_FRAMES / Fraction(duration)))

@@ -1,0 +1,130 @@
+"""Many files, the command, and the report that a judge reads."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from forensics.cli import app
+from forensics.inspection.batch import inspect_files, read_inspections, report_name
+from forensics.inspection.inspect import inspect
+from forensics.inspection.judge import Opened
+from forensics.report.inspection import write_inspection
+from forensics.verdict import Reason
+from shared.errors import InputError, OutputError
+from shared.media.image import write_image
+
+AUTHENTIC, FORGED = 20, 200
+NASTY = '<script>alert("x")</script> & é.png'
+
+
+@pytest.fixture
+def three(tmp_path, scene):
+    good = write_image(tmp_path / "good.png", scene((40, 30, 60, AUTHENTIC)))
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"nothing at all")
+    last = write_image(tmp_path / "last.png", scene((40, 30, 60, FORGED)))
+    return [good, bad, last]
+
+
+def test_a_batch_goes_on_and_is_not_done_twice(three, tmp_path, eyes, judge, scene):
+    options = {"detector": judge, "report": tmp_path / "out", "eyes": eyes}
+    found = inspect_files(three, json_file=tmp_path / "all.json", **options)
+    assert [one.verdict.decision.value for one in found] == [
+        "authentic", "inconclusive", "manipulated",
+    ]  # fmt: skip
+    assert found[1].verdict.reason is Reason.UNREADABLE
+    assert list(read_inspections(tmp_path / "all.json")) == found
+    asked = len(judge.batches)
+    assert inspect_files(three, **options) == found and len(judge.batches) == asked
+    # another content, a lost report or another detector is examined anew
+    write_image(three[0], scene((40, 30, 60, FORGED)))
+    (tmp_path / "out" / f"{report_name(three[2])}.html").unlink()
+    again = inspect_files(three, **options)
+    assert len(judge.batches) == asked + 2 and again[0].verdict.decision == "manipulated"
+    judge.fingerprint = lambda: {"redness": "2" * 64}
+    inspect_files(three, **options)
+    assert len(judge.batches) == asked + 4
+
+
+def test_outputs_that_cannot_be_written_and_files_that_hold_nothing(three, tmp_path, eyes, judge):
+    with pytest.raises(OutputError):
+        inspect_files(three, detector=judge, eyes=eyes, json_file=tmp_path / "no" / "a.json")
+    with pytest.raises(OutputError):
+        inspect_files(three, detector=judge, eyes=eyes, report=three[0])
+    with pytest.raises(InputError):
+        read_inspections(three[1])
+
+
+def test_the_command(three, tmp_path, eyes, judge, monkeypatch):
+    monkeypatch.setattr("forensics.inspection.batch.open_judge", lambda *_, **__: Opened(judge))
+    monkeypatch.setattr("forensics.inspection.batch.Eyes.usual", lambda: eyes)
+    outputs = ["--report", str(tmp_path / "out"), "--json", str(tmp_path / "all.json")]
+    done = CliRunner().invoke(app, ["inspect", *map(str, three), *outputs])
+    assert done.exit_code == 2
+    assert "manipulated" in done.stdout and "unreadable" in done.stdout
+    assert len(json.loads((tmp_path / "all.json").read_text("utf-8"))["inspections"]) == 3
+    assert len(list((tmp_path / "out").glob("*.html"))) == 3
+    clean = CliRunner().invoke(app, ["inspect", str(three[0]), str(three[2]), "--frames", "4"])
+    assert clean.exit_code == 0
+
+
+class Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.addresses: list[str] = []
+        self.text = ""
+        self.stack: list[str] = []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.addresses += [value or "" for name, value in attributes if name in ("src", "href")]
+        if tag not in ("meta", "img"):
+            self.stack.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.stack.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def read(path) -> Reader:
+    reader = Reader()
+    reader.feed(path.read_text("utf-8"))
+    assert reader.stack == []
+    return reader
+
+
+def test_the_report_is_one_file_and_says_it_all(tmp_path, encode, eyes, judge, scene):
+    frames = [scene((40, 30, 60, FORGED if t > 5 else AUTHENTIC)) for t in range(30)]
+    found = inspect(encode("a.mp4", frames), detector=judge, eyes=eyes)
+    page = read(write_inspection(found, tmp_path / "a.html"))
+    assert found.verdict.sentence in page.text
+    assert "script" not in page.tags and "link" not in page.tags
+    assert all(address.startswith(("data:image/", "#")) for address in page.addresses)
+    # four frames with their maps, the scores over time, the calibration and its reliability
+    assert page.tags.count("img") == 2 * len(found.pictures[1]) + 3
+    for word in ("Limits", "expected calibration error", "mouth", "Stretches above the threshold"):
+        assert word in page.text
+    assert found.verdict.custody["file"] in page.text and "0" * 64 in page.text
+
+
+def test_a_report_without_an_answer_names_the_reason_and_survives_its_file_name(
+    tmp_path, eyes, scene, redness
+):
+    (tmp_path / "x").mkdir()
+    name = NASTY.replace("/", "_")
+    path = write_image(tmp_path / "x" / name, scene((40, 30, 60, FORGED)))
+    found = inspect(path, detector=redness(), eyes=eyes)
+    page = read(write_inspection(found, tmp_path / "a.html"))
+    assert "script" not in page.tags and name in page.text
+    assert "inconclusive" in page.text and "no known examples of both classes" in page.text
+    gone = inspect(tmp_path / "gone.mp4", detector=redness(), eyes=eyes)
+    assert "bad-input" in read(write_inspection(gone, tmp_path / "b.html")).text
+    assert np.isfinite(found.tracks[0].verdict.score)

@@ -1,0 +1,233 @@
+"""What is answered about people, when, where, and by whom it must not be answered."""
+
+from __future__ import annotations
+
+import gc
+import json
+import weakref
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from torch import nn
+
+from forensics.calibration import calibrate
+from forensics.calibration_error import reliability
+from forensics.inspection.answers import segments
+from forensics.inspection.inspect import inspect
+from forensics.inspection.judge import open_judge, read_calibration, write_calibration
+from forensics.inspection.regions import REGIONS, region_maps, region_means
+from forensics.inspection.result import Inspection
+from forensics.inspection.settings import Settings
+from forensics.inspection.watching import Sight
+from forensics.verdict import Decision, Reason
+from shared.custody import sha256_of
+from shared.errors import InputError, WeightsError
+from shared.media.image import write_image
+from shared.media.marks import embed_watermark, metadata_comment
+from shared.zoo.checkpoints import save_checkpoint
+
+AUTHENTIC, FORGED, BETWEEN = 20, 200, 110
+"""Red of a face; 110 lies between the classes, in the middle of the gap."""
+
+
+def test_two_people_and_only_one_of_them_forged_for_a_while(encode, eyes, judge, scene):
+    frames = [
+        scene((10, 10, 50, FORGED if t >= 10 else AUTHENTIC), (100, 60, 36, AUTHENTIC))
+        for t in range(40)
+    ]
+    found = inspect(encode("a.mp4", frames), detector=judge, eyes=eyes)
+    first, second = found.tracks
+    assert (first.number, first.start, first.end, len(first.times)) == (1, 0.0, 7.8, 40)
+    assert found.verdict.decision is first.verdict.decision is Decision.MANIPULATED
+    assert second.verdict.decision is Decision.AUTHENTIC and second.segments == ()
+    (segment,) = first.segments
+    assert segment.start == pytest.approx(2.0, abs=0.5) and segment.end == pytest.approx(8.0)
+    times = [frame.time for frame in first.frames]
+    assert len(times) == 4 and min(times) >= 1.8
+    assert np.diff(sorted(times)).min() >= 0.5
+    assert [f.score for f in first.frames] == sorted((f.score for f in first.frames), reverse=True)
+
+
+def test_one_forged_face_makes_the_file_manipulated_and_all_must_be_authentic(
+    tmp_path, eyes, judge, scene
+):
+    def asked(*reds: int) -> Inspection:
+        faces = [(10 + 70 * place, 20, 50, red) for place, red in enumerate(reds)]
+        path = write_image(tmp_path / "a.png", scene(*faces, size=(240, 120)))
+        return inspect(path, detector=judge, eyes=eyes)
+
+    assert asked(AUTHENTIC, FORGED).verdict.decision is Decision.MANIPULATED
+    clean = asked(AUTHENTIC, AUTHENTIC).verdict
+    assert clean.decision is Decision.AUTHENTIC and "all 2 faces" in clean.sentence
+    left = asked(AUTHENTIC, BETWEEN).verdict
+    assert (left.decision, left.reason) == (Decision.INCONCLUSIVE, Reason.OUT_OF_RANGE)
+    assert "1 of 2 faces" in left.sentence
+
+
+def _refusing(redness):
+    """Return a judge that must not be asked."""
+    judge = redness()
+    judge.trained = False
+    judge.judge = None
+    return judge
+
+
+def _checkpoint(folder, kind: str, trained: bool):
+    save_checkpoint(
+        folder, {"network": nn.Linear(2, 2)}, {}, "card", {"kind": kind, "trained": trained}
+    )
+    return folder
+
+
+UNUSABLE = {
+    "missing": (lambda folder, _: folder / "none", Reason.NO_MODEL),
+    "untrained checkpoint": (lambda folder, _: _checkpoint(folder / "c", "focus", False), Reason.UNTRAINED),
+    "another kind": (lambda folder, _: _checkpoint(folder / "c", "opt", True), Reason.NO_MODEL),
+    "untrained judge": (lambda _, redness: _refusing(redness), Reason.UNTRAINED),
+    "uncalibrated judge": (lambda _, redness: redness(), Reason.UNCALIBRATED),
+    "calibrated for another question": (
+        lambda _, redness: redness(calibrate(np.arange(40), np.arange(40), Decision.MEMBER)),
+        Reason.NO_MODEL,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", UNUSABLE)
+def test_a_detector_that_cannot_be_trusted_gives_no_label(case, tmp_path, eyes, scene, redness):
+    make, reason = UNUSABLE[case]
+    path = write_image(tmp_path / "a.png", scene((40, 30, 60, FORGED)))
+    found = inspect(path, detector=make(tmp_path, redness), eyes=eyes)
+    for verdict in (found.verdict, found.tracks[0].verdict):
+        assert (verdict.decision, verdict.reason) == (Decision.INCONCLUSIVE, reason)
+        assert verdict.probability is None and verdict.thresholds == {}
+    assert (found.verdict.score is None) == (
+        case != "uncalibrated judge" and "question" not in case
+    )
+    assert found.tracks[0].segments == () and found.record.notes
+
+
+def test_scores_that_are_not_numbers_are_left_out(tmp_path, eyes, judge, scene):
+    judge.judge = lambda crops: (crops[:, 0, 0, 0] * np.nan, crops[:, 0])
+    path = write_image(tmp_path / "a.png", scene((40, 30, 60, FORGED)))
+    found = inspect(path, detector=judge, eyes=eyes)
+    assert found.verdict.reason is Reason.OUT_OF_RANGE and found.verdict.score is None
+    assert Inspection.from_json(json.dumps(found.to_json())) == found
+
+
+def test_custody_and_json(tmp_path, eyes, judge, scene):
+    path = write_image(tmp_path / "a.png", scene((40, 30, 60, FORGED)))
+    found = inspect(path, detector=judge, eyes=eyes)
+    assert found.verdict.custody["file"] == found.record.inputs["file"]["sha256"] == sha256_of(path)
+    assert {"redness", "face detector", "head model"} <= set(found.record.weights)
+    assert found.record.started and found.record.versions["torch"]
+    back = Inspection.from_json(json.dumps(found.to_json()))
+    assert back == found and back.pictures == {} and len(found.pictures[1]) == 1
+    assert np.shape(back.tracks[0].map) == (8, 8)
+    other = inspect(path, detector=judge, eyes=eyes, frames=3)
+    assert other.verdict.custody["settings"] != found.verdict.custody["settings"]
+    with pytest.raises(InputError):
+        Inspection.from_json("{}")
+
+
+def test_marks_of_our_own_generators_are_told(tmp_path, eyes, judge, scene):
+    rng = np.random.default_rng(0)
+    noisy = scene((80, 60, 120, AUTHENTIC), size=(320, 240)).astype(int) + rng.integers(
+        -9, 9, (240, 320, 3)
+    )
+    marked = embed_watermark(noisy.clip(0, 255).astype(np.uint8))
+    path = write_image(tmp_path / "a.png", marked, comment=metadata_comment("opt"))
+    found = inspect(path, detector=judge, eyes=eyes)
+    assert found.marks is not None and found.marks.found
+    assert any("marks of this toolkit" in note for note in found.record.notes)
+
+
+def test_memory_holds_a_batch_and_the_best_frames(encode, eyes, judge, monkeypatch, scene):
+    alive: weakref.WeakSet[Sight] = weakref.WeakSet()
+    most = 0
+    plain = judge.judge
+
+    def counting(crops):
+        nonlocal most
+        gc.collect()
+        most = max(most, len(alive))
+        return plain(crops)
+
+    judge.judge = counting
+    monkeypatch.setattr(
+        "forensics.inspection.watching.Sight", lambda *parts: _noted(alive, Sight(*parts))
+    )
+    frames = [scene((40, 30, 60, FORGED))] * 120
+    settings = Settings(batch_size=4, kept_frames=2)
+    found = inspect(encode("a.mp4", frames), detector=judge, eyes=eyes, settings=settings)
+    assert len(found.tracks[0].times) == 120 and most <= 2 * 4 + 2 + 1
+    assert set(judge.batches) == {4}
+
+
+def _noted(alive, sight):
+    alive.add(sight)
+    return sight
+
+
+def test_people_beyond_the_bound_are_counted(tmp_path, eyes, judge, scene):
+    faces = [(10 + 60 * place, 20, 36 + place, FORGED) for place in range(5)]
+    path = write_image(tmp_path / "a.png", scene(*faces, size=(320, 100)))
+    found = inspect(path, detector=judge, eyes=eyes, settings=Settings(tracks=3))
+    assert len(found.tracks) == 3
+    assert any(note.startswith("2 briefly or barely visible") for note in found.record.notes)
+
+
+def test_how_often_a_file_is_looked_at():
+    assert Settings().rate(None) == Settings().rate(float("nan")) == 5
+    assert Settings().rate(1e6) == 1
+    with pytest.raises(InputError):
+        Settings(frames=0)
+
+
+def test_regions_by_the_head(eyes):
+    points = eyes.landmarker.shape * 100 + 60
+    labels = region_maps(np.stack([points, points + 4]), 224)
+    middle = {
+        name: np.argwhere(labels[0] == place).mean(axis=0) for place, name in enumerate(REGIONS, 1)
+    }
+    assert middle["eyes"][0] < middle["nose"][0] < middle["mouth"][0]
+    assert all(abs(middle[name][1] - 110) < 4 for name in ("eyes", "nose", "mouth"))
+    shift = np.argwhere(labels[1] == 2).mean(axis=0) - middle["nose"]
+    np.testing.assert_allclose(shift, 4, atol=0.7)
+    means = region_means((labels[0] == 1 + REGIONS.index("mouth")).astype(np.float32), labels[0])
+    assert max(means, key=means.__getitem__) == "mouth" and means["eyes"] < 0.05
+    outside = np.argwhere(labels[0] == 5)
+    assert (outside[:, 1].min(), outside[:, 1].max()) != (0, 223)
+
+
+def test_segments_end_at_gaps_and_need_more_than_one_frame(judge):
+    times = [*np.arange(0, 4, 0.2), *np.arange(10, 12, 0.2)]
+    scores = [0.9 if 1 <= time < 3 or time >= 10 else 0.05 for time in times]
+    scores[2] = 0.5  # a single outlier is smoothed away
+    first, second = segments(times, scores, judge.calibration, 1.0)
+    assert first.start == pytest.approx(1.0, abs=0.5) and first.end == pytest.approx(3.0, abs=0.5)
+    assert second.start == pytest.approx(10.0) and second.end == pytest.approx(12.0)
+    assert segments([0.0], [float("nan")], judge.calibration, 1.0) == ()
+
+
+def test_calibration_beside_a_checkpoint(tmp_path):
+    low, high = np.linspace(0, 0.4, 30).tolist(), np.linspace(0.5, 1, 30).tolist()
+    write_calibration(tmp_path, high, low, 0.1)
+    known = read_calibration(tmp_path)
+    assert known is not None and known.judge(0.9) is Decision.MANIPULATED
+    (tmp_path / "calibration.json").write_text("{}")
+    with pytest.raises(WeightsError):
+        read_calibration(tmp_path)
+    assert open_judge(tmp_path).reason is Reason.NO_MODEL
+
+
+def test_calibration_error_sees_overconfidence():
+    rng = np.random.default_rng(0)
+    honest = calibrate(rng.normal(1, 1, 400), rng.normal(-1, 1, 400), Decision.MANIPULATED)
+    error = reliability(honest).error
+    assert error < 0.06
+    bent = calibrate(
+        np.concatenate([rng.normal(1, 1, 300), np.full(100, -6.0)]), rng.normal(-1, 1, 400),
+        Decision.MANIPULATED,
+    )  # fmt: skip
+    assert reliability(replace(bent)).error > error
