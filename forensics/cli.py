@@ -23,6 +23,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from forensics.inspection.command import inspect_command
+from forensics.prepare import prepare_command
 from forensics.verdict import Reason
 from shared import console
 from shared.errors import InputError, OutputError, ToolkitError
@@ -187,6 +188,9 @@ def train_command(
 
 
 app.command("inspect")(inspect_command)
+
+
+app.command("prepare")(prepare_command)
 
 
 def main() -> None:

@@ -1,0 +1,64 @@
+"""``forensics prepare``: the faces of a corpus, extracted once."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from shared.data.manifest import Manifest
+
+
+def prepare_command(
+    dataset: Annotated[
+        str,
+        typer.Argument(
+            help="celeb-df-v2, dfd, dfdc, dfdc-preview, embedded, faceforensics, plain, wild-deepfake."
+        ),
+    ],
+    root: Annotated[Path, typer.Argument(help="The corpus's folder.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the faces; it resumes.")],
+    quality: Annotated[str, typer.Option(help="raw, c23 or c40, where there are several.")] = "c23",
+    frames: Annotated[int, typer.Option(min=1, help="Pictures a video, evenly spaced.")] = 32,
+    size: Annotated[int, typer.Option(min=16, help="Side of the pictures, px.")] = 224,
+    margin: Annotated[float, typer.Option(help="Side of a crop over the face's extent.")] = 1.3,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+) -> None:
+    """Extract the faces of a corpus of authentic and forged videos.
+
+    Splits are the owners', with nobody in two of them. What is not used stands in OUT/left_out.jsonl with its reason.
+
+    Examples:
+      forensics prepare faceforensics /data/FaceForensics++ -o faces/ff --workers 8
+      forensics prepare plain my-videos -o faces/mine       with my-videos/real, my-videos/fake or labels.csv
+    """
+    from shared.data.corpora.extraction import LEFT_OUT_NAME, FaceSettings, prepare_faces
+
+    settings = FaceSettings(frames, size, margin)
+    with Progress(console=Console(stderr=True), transient=True) as bars:
+        bar = bars.add_task("videos", total=None)
+        manifest = prepare_faces(
+            dataset, root, out, quality=quality, settings=settings, workers=workers,
+            progress=lambda done, total: bars.update(bar, completed=done, total=total),
+        )  # fmt: skip
+    left_out = (out / LEFT_OUT_NAME).read_text("utf-8").splitlines()
+    _print(manifest, [json.loads(line)["reason"] for line in left_out])
+
+
+def _print(manifest: Manifest, reasons: list[str]) -> None:
+    """Print how many videos came out, and why the others did not."""
+    table = Table("split", "label", "videos", "faces", "frames without a face")
+    for split, label in sorted({(clip.split, clip.extra["label"]) for clip in manifest}):
+        own = [c for c in manifest if (c.split, c.extra["label"]) == (split, label)]
+        facts = (len(own), sum(c.frames for c in own), sum(c.extra["missed"] for c in own))
+        table.add_row(split, label, *map(str, facts))
+    output = Console()
+    output.print(table)
+    for reason, count in Counter(reasons).most_common():
+        output.print(f"left out: {count} x {reason}", markup=False)
