@@ -94,6 +94,7 @@ def opening_of(identity: Array, expression: Array) -> Array:
 
 def correlation(first: Array, second: Array) -> float:
     """Return the correlation of two curves, 0 where one is constant."""
+    first, second = (np.asarray(curve, np.float64) for curve in (first, second))
     if min(first.std(), second.std()) < 1e-9:
         return 0.0
     return float(np.corrcoef(first, second)[0, 1])

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from benchmarks.claims.opt_driven import opening_of
+from benchmarks.claims.opt_driven import correlation, opening_of
 from benchmarks.claims.opt_faces import face_told
 from shared.data.clip import Clip
 from shared.face.head_model import HeadModel
@@ -51,6 +51,11 @@ def test_a_manner_is_told_by_who_looks_at_the_face(looks, least, most):
     rows = face_told(Answers(looks))
     assert len(rows) == 2
     assert all(least < row.value < most for row in rows)
+
+
+def test_a_curve_that_is_constant_in_single_precision_agrees_with_nothing():
+    same = np.full(60, 0.0512345, np.float32)
+    assert correlation(same, np.arange(60.0)) == 0
 
 
 def test_a_corpus_that_does_not_tell_gives_no_figure():
