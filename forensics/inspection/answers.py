@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forensics.calibration import Calibration
+from forensics.calibration import GAP, Calibration
 from forensics.inspection.judge import Opened
 from forensics.inspection.result import Segment, TrackFinding
 from forensics.verdict import EXPLANATIONS, Decision, Reason, Verdict
@@ -46,10 +46,10 @@ def answer_track(
         "p_if_authentic": calibration.p_against(score),
         "p_if_manipulated": calibration.p_for(score),
     }
-    reason = judged if isinstance(judged, Reason) else None
+    why = judged if isinstance(judged, Reason) else None
     decision = judged if isinstance(judged, Decision) else Decision.INCONCLUSIVE
     return Verdict(
-        subject, decision, track_sentence(decision, reason), DIRECTION, reason, score,
+        subject, decision, track_sentence(decision, why), DIRECTION, why, score,
         calibration.probability(score), calibration.thresholds(), facts, custody,
     )  # fmt: skip
 
@@ -120,7 +120,7 @@ def segments(
     if not len(values):
         return ()
     step = float(np.median(np.diff(clock))) if len(clock) > 1 else 0.0
-    high = smoothed(clock, values, seconds) > calibration.thresholds()[DIRECTION].value
+    high = smoothed(clock, values, seconds) > _least(calibration)
     breaks = np.flatnonzero(
         (np.diff(high.astype(int)) != 0) | (np.diff(clock) > max(seconds, 2 * step))
     )
@@ -145,6 +145,17 @@ def smoothed(
     low = np.searchsorted(times, times - seconds / 2, side="left")
     high = np.searchsorted(times, times + seconds / 2, side="right")
     return np.asarray((sums[high] - sums[low]) / (high - low))
+
+
+def _least(calibration: Calibration) -> float:
+    """Return the score from which on a stretch of time counts as manipulated.
+
+    That is the threshold of the answer; between classes that do not overlap, the place from which on the manipulated
+    ones are much nearer.
+    """
+    found = calibration.thresholds()
+    low, high = found[DIRECTION].value, found[Decision.AUTHENTIC].value
+    return low + max(0.0, high - low) * GAP / (GAP + 1)
 
 
 def _score(verdict: Verdict) -> float:

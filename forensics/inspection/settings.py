@@ -27,7 +27,8 @@ class Settings:
         kept_frames: Frames a person whose pictures are kept: those that score highest.
         apart: Seconds between two of them.
         smoothing: Seconds over which scores are averaged before they are compared with the threshold.
-        crop_scale: Side of a face crop over the face's breadth; that of the crops a judge learned from.
+        margin: Side of a face crop over the larger side of the landmarks' extent; that of the crops that a judge
+            learned from. The default is that of ``forensics prepare``.
         batch_size: Crops judged at once.
 
     Raises:
@@ -40,7 +41,7 @@ class Settings:
     kept_frames: int = 4
     apart: float = 0.5
     smoothing: float = 1.0
-    crop_scale: float = 2.35
+    margin: float = 1.3
     batch_size: int = 16
 
     def __post_init__(self) -> None:
@@ -48,6 +49,8 @@ class Settings:
         counts = [self.people, self.tracks, self.kept_frames, self.batch_size]
         if min(counts if self.frames is None else [*counts, self.frames]) < 1:
             raise InputError("frames, people, tracks and batches count from 1", found=counts)
+        if not 1 <= self.margin <= 3:
+            raise InputError("a margin lies between 1 and 3", found=self.margin)
 
     def rate(self, duration: float | None) -> Fraction:
         """Return how many frames a second are looked at.

@@ -25,6 +25,8 @@ from shared.media.video import VideoReader, probe
 _LOOK_EVERY = 1.0
 _PATIENCE = 2.0
 """Seconds between two looks for new faces, and until a face that was lost is given up."""
+_LONGEST_STILL = 10.0
+"""Seconds after which a picture that stands still tells nothing new. Ours."""
 
 
 @dataclass(frozen=True)
@@ -136,8 +138,13 @@ class Watch:
         )  # fmt: skip
 
     def _seen(self, frames: Iterator[Image], tracker: FaceTracker) -> Iterator[Sight]:
+        before, still = None, 0
         for number, frame in enumerate(frames):
-            self.frames = number + 1
+            still = still + 1 if before is not None and np.array_equal(frame, before) else 0
+            before = frame
+            if self.rate and still > self.rate * _LONGEST_STILL:
+                continue  # a broken clock can hold one frame for an hour
+            self.frames += 1
             tracker.add(frame)
             time = float(number / self.rate) if self.rate else 0.0
             for person, face in tracker.seen:
@@ -148,10 +155,12 @@ class Watch:
         """Return the face's crop; None where its landmarks frame nothing."""
         if face.landmarks is None:
             return None
-        try:
-            square = CropBox.from_landmarks(face.landmarks, self.settings.crop_scale)
-        except InputError:
+        low, high = face.landmarks.min(axis=0), face.landmarks.max(axis=0)
+        side = self.settings.margin * float((high - low).max())
+        if not (np.isfinite(side) and side >= 1):
             return None
+        x, y = (low + high) / 2
+        square = CropBox((float(x), float(y)), side)
         points = np.asarray(square.to_crop(face.landmarks, self.size), np.float64)
         return Sight(person, time, face.box, square.cut(frame, self.size), points)
 

@@ -85,8 +85,8 @@ def read_marks(path: str | Path) -> Marks:
         LimitExceeded: If its frames are too large.
     """
     if picture_kind(path) is not None:
+        frames_read, score = _scored([read_image(path)])  # first: it tells a bomb from a bad file
         comment = read_comment(path)
-        frames_read, score = _scored([read_image(path)])
     else:
         with closing(open_container(path)) as container:
             comment = container.metadata.get("comment")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import weakref
 from dataclasses import replace
@@ -149,7 +148,6 @@ def test_memory_holds_a_batch_and_the_best_frames(encode, eyes, judge, monkeypat
 
     def counting(crops):
         nonlocal most
-        gc.collect()
         most = max(most, len(alive))
         return plain(crops)
 
@@ -157,7 +155,7 @@ def test_memory_holds_a_batch_and_the_best_frames(encode, eyes, judge, monkeypat
     monkeypatch.setattr(
         "forensics.inspection.watching.Sight", lambda *parts: _noted(alive, Sight(*parts))
     )
-    frames = [scene((40, 30, 60, FORGED))] * 120
+    frames = [scene((40, 30, 60, FORGED - t % 20)) for t in range(120)]
     settings = Settings(batch_size=4, kept_frames=2)
     found = inspect(encode("a.mp4", frames), detector=judge, eyes=eyes, settings=settings)
     assert len(found.tracks[0].times) == 120 and most <= 2 * 4 + 2 + 1
@@ -175,6 +173,12 @@ def test_people_beyond_the_bound_are_counted(tmp_path, eyes, judge, scene):
     found = inspect(path, detector=judge, eyes=eyes, settings=Settings(tracks=3))
     assert len(found.tracks) == 3
     assert any(note.startswith("2 briefly or barely visible") for note in found.record.notes)
+
+
+def test_a_still_picture_is_not_judged_for_ever(encode, eyes, judge, scene):
+    path = encode("a.mp4", [scene((40, 30, 60, FORGED))] * 100)
+    found = inspect(path, detector=judge, eyes=eyes)
+    assert 50 <= len(found.tracks[0].times) < 70
 
 
 def test_how_often_a_file_is_looked_at():
