@@ -34,6 +34,8 @@ class VitSize:
         width: Channels of a token.
         depth: Layers.
         heads: Attention heads.
+        reach: Patches look at patches at most so far away, in patches, and not at the class token, which looks at all;
+            0: everywhere, as published. A small network from scratch otherwise tells by any patch what one has seen.
     """
 
     image: int
@@ -41,11 +43,12 @@ class VitSize:
     width: int
     depth: int
     heads: int
+    reach: int = 0
 
 
 SIZES: dict[str, VitSize] = {
-    "smoke": VitSize(32, 4, 32, 2, 2),
-    "cpu": VitSize(112, 8, 128, 4, 4),
+    "smoke": VitSize(32, 4, 32, 2, 2, reach=1),
+    "cpu": VitSize(112, 8, 128, 4, 4, reach=1),
     "gpu": VitSize(224, 16, 384, 12, 6),  # ViT-S/16
     "paper": VitSize(224, 16, 768, 12, 12),  # ViT-B/16
 }
@@ -71,7 +74,7 @@ class PatchTransformer(nn.Module):
     """A ``ViTModel`` with a mask token.
 
     Args:
-        size: Sizes; ignored where ``weights`` names a folder, which has its own.
+        size: Sizes; where ``weights`` names a folder, which has its own, the reach alone.
         weights: Folder of a local transformers checkpoint (safetensors), or None for a network from scratch.
         streams: Kinds of pictures with a patch embedding of their own.
 
@@ -90,7 +93,7 @@ class PatchTransformer(nn.Module):
         self.width: int = config.hidden_size
         self.size = VitSize(
             config.image_size, self.patch, self.width, config.num_hidden_layers,
-            config.num_attention_heads,
+            config.num_attention_heads, size.reach,
         )  # fmt: skip
 
     def forward(
@@ -122,14 +125,16 @@ class PatchTransformer(nn.Module):
         wanted = "eager" if attentions else "sdpa"  # the quick one keeps no attention
         if self.model.config._attn_implementation != wanted:
             self.model.set_attn_implementation(wanted)
+        grid = height // self.patch, width // self.patch
+        seen = neighbourhood(grid, self.size.reach, pictures) if self.size.reach else None
         output = self.model(
             beside_zeros((pictures - 0.5) / 0.5, stream, self.streams),
             bool_masked_pos=None if erased is None else erased.flatten(1),
             interpolate_pos_encoding=True,
+            attention_mask=seen,
             output_attentions=attentions,
         )
         tokens = output.last_hidden_state
-        grid = height // self.patch, width // self.patch
         patches = tokens[:, 1:].transpose(1, 2).unflatten(2, grid)
         return Tokens(tokens[:, 0], patches, tuple(output.attentions) if attentions else ())
 
@@ -138,6 +143,23 @@ def beside_zeros(pictures: Tensor, stream: int, streams: int) -> Tensor:
     """Return ``(B, 3 streams, H, W)`` with a stream's pictures in its own channels and zeros in the others'."""
     nothing = torch.zeros_like(pictures)
     return torch.cat([pictures if number == stream else nothing for number in range(streams)], 1)
+
+
+def neighbourhood(grid: tuple[int, int], reach: int, like: Tensor) -> Tensor:
+    """Return the mask ``(1, 1, N, N)`` added to attention: 0 where a token looks, else the lowest number.
+
+    Args:
+        grid: Rows and columns of patches; the class token comes first.
+        reach: Largest distance in rows and in columns.
+        like: Tells device and dtype.
+    """
+    rows, columns = (torch.arange(side, device=like.device) for side in grid)
+    place = torch.cartesian_prod(rows, columns)
+    near = (place[:, None] - place).abs().amax(-1) <= reach
+    looks = torch.ones(1 + len(place), 1 + len(place), dtype=torch.bool, device=like.device)
+    looks[1:, 0], looks[1:, 1:] = False, near
+    hidden = torch.zeros(looks.shape, dtype=like.dtype, device=like.device)
+    return hidden.masked_fill(~looks, torch.finfo(like.dtype).min)[None, None]
 
 
 def rollout(attentions: tuple[Tensor, ...]) -> Tensor:

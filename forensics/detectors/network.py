@@ -60,7 +60,8 @@ class DetectorNetwork(nn.Module, ABC):
         """Return the terms of the loss, not weighted: ``map`` where the batch has maps, and what else there is."""
         terms = {"class": F.cross_entropy(output.logits, batch["label"])}
         if "map" in batch and output.map_logits is not None:
-            target = F.adaptive_avg_pool2d(batch["map"], tuple(output.map_logits.shape[2:]))
+            height, width = output.map_logits.shape[2:]
+            target = F.adaptive_avg_pool2d(batch["map"], (height, width))
             terms["map"] = self.map_loss(output.map_logits, target)
         return terms
 

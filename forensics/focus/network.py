@@ -160,10 +160,15 @@ class FocusNetwork(nn.Module):
         edges = self.config.edges
         return [pictures] if edges == "none" else [pictures, second_view(pictures, edges)]
 
-    def forward(self, pictures: Tensor) -> FocusOutput:
-        """Return decision and map of ``(B, 3, H, W)`` in [0, 1]."""
+    def forward(self, pictures: Tensor, erased: Tensor | None = None) -> FocusOutput:
+        """Return decision and map of ``(B, 3, H, W)`` in [0, 1].
+
+        Args:
+            pictures: The face crops.
+            erased: ``(B, H / patch, W / patch)`` bool: where no view must look.
+        """
         views = self.views(pictures)
-        streams = tuple(self.stream(number, view) for number, view in enumerate(views))
+        streams = tuple(self.stream(number, view, erased) for number, view in enumerate(views))
         if len(streams) == 1:
             return FocusOutput(streams, streams[0].logits, streams[0].maps)
         first, second = streams
@@ -173,7 +178,7 @@ class FocusNetwork(nn.Module):
         gate = self.gate(torch.cat([first.features, second.features], dim=1)).sigmoid()
         class_maps = gate * first.class_maps + (1 - gate) * second.class_maps
         fused = gate * first.maps + (1 - gate) * second.maps
-        logits = pooled_logits(class_maps, self.config)
+        logits = pooled_logits(class_maps, self.config, self.on_grid(erased))
         # both readings: fused while it learns, and at the end whatever either view finds
         leaves = fused if self.config.learning == "fuse" else either
         return FocusOutput(streams, logits, leaves, fused)
@@ -198,19 +203,23 @@ class FocusNetwork(nn.Module):
         features = tokens.patches
         if head.detail is not None:
             features = head.detail(features, view, erased)
-            erased = (
-                None if erased is None else erased.repeat_interleave(2, 1).repeat_interleave(2, 2)
-            )
+            erased = self.on_grid(erased)
         told = features - _mean_patch(features, erased) if config.centred else features
         class_maps = head.separate(told)
-        if config.map_source == "attention":
+        if head.token is not None:
             maps = _attention_map(tokens.attentions, features.shape[2:])
-            return StreamOutput(features, class_maps, head.token(tokens.summary), maps)  # type: ignore[operator]
+            return StreamOutput(features, class_maps, head.token(tokens.summary), maps)
         logits = pooled_logits(class_maps, config, erased)
         maps = posterior(class_maps) if config.map_source == "posterior" else activation(class_maps)
         if config.affinity_power:
             maps = refined(maps, tokens.attentions, config.affinity_power)
         return StreamOutput(features, class_maps, logits, maps)
+
+    def on_grid(self, erased: Tensor | None) -> Tensor | None:
+        """Return patches of the backbone's grid on that of the maps."""
+        if erased is None or self.config.detail == 1:
+            return erased
+        return erased.repeat_interleave(2, 1).repeat_interleave(2, 2)
 
     def proposals(self, maps: Tensor) -> Tensor:
         """Return the regions of maps ``(B, 1, g, g)`` on the grid of the backbone, ``(B, g, g)`` bool."""

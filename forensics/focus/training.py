@@ -93,12 +93,17 @@ class FocusModule(lightning.LightningModule):
         return losses.classification(again.logits, labels[kept])
 
     def equivariance(self, pictures: Tensor, output: FocusOutput) -> Tensor:
-        """Return how far the map of a moved picture is from the moved map."""
-        theta = random_moves(len(pictures), self.generator, like=pictures)
-        again = self.network(moved(pictures, theta)).maps
-        return losses.equivariance(
-            moved(output.maps, theta), again, inside(theta, output.maps.shape)
-        )
+        """Return how far the moved map is from the map of the moved picture, of which a part is hidden."""
+        count, side = len(pictures), pictures.shape[-1] // self.network.patch
+        theta = random_moves(count, self.generator, like=pictures)
+        valid = inside(theta, output.maps.shape)
+        hidden, share = None, self.profile.recipe.weights.hide
+        if share:
+            draws = torch.rand(count, 1 + side * side, generator=self.generator).to(pictures)
+            hidden = (draws[:, 1:] < share * draws[:, :1]).reshape(count, side, side)
+            valid = valid * ~self.network.on_grid(hidden)[:, None]  # type: ignore[index]
+        again = self.network(moved(pictures, theta), hidden).maps
+        return losses.equivariance(moved(output.maps, theta), again, valid)
 
     def validation_step(self, batch: Batch, _index: int) -> None:
         """Keep the scores of held-out faces."""

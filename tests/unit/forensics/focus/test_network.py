@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -181,3 +182,48 @@ def test_rollout_is_the_product_of_attention_with_itself():
 def test_switches_that_contradict_each_other_are_refused(switches):
     with pytest.raises(InputError):
         FocusConfig(**switches)
+
+
+def test_evidence_must_stay_where_it_is_seen(monkeypatch):
+    """A map of each patch alone costs nothing when others are hidden; one that spreads what a patch has seen does."""
+    still = torch.eye(2, 3).repeat(4, 1, 1)
+    monkeypatch.setattr("forensics.focus.training.random_moves", lambda *_, **__: still)
+
+    class Drawn(torch.nn.Module):
+        def __init__(self, spreads: bool) -> None:
+            super().__init__()
+            self.spreads, self.patch = spreads, 4
+
+        def on_grid(self, erased):
+            return erased
+
+        def forward(self, pictures, erased=None):
+            maps = torch.nn.functional.avg_pool2d(pictures[:, :1], 4)
+            if erased is not None:
+                maps = torch.where(erased[:, None], torch.rand_like(maps), maps)
+            if self.spreads:
+                maps = (maps + maps.amax((2, 3), keepdim=True)) / 2
+            return SimpleNamespace(maps=maps)
+
+    arm, costs = module(), []
+    for spreads in (False, True):
+        arm.network = Drawn(spreads)
+        pictures = batch()["image"]
+        costs.append(float(arm.equivariance(pictures, arm.network(pictures))))
+    assert costs[0] < 1e-6 < 1e-3 < costs[1]
+
+
+def test_patches_look_no_further_than_their_reach():
+    """Two layers of reach 1 see two patches away; the class token sees everything."""
+    backbone = PatchTransformer(SIZES["smoke"]).eval()
+    pictures = batch(1)["image"]
+    changed = pictures.clone()
+    changed[:, :, :4, :4] = 1 - changed[:, :, :4, :4]
+    with torch.no_grad():
+        first, second = (backbone(x) for x in (pictures, changed))
+        everywhere = PatchTransformer(replace(SIZES["smoke"], reach=0)).eval()
+        apart = (everywhere(pictures).patches - everywhere(changed).patches).abs().amax(1)[0]
+    local = (first.patches - second.patches).abs().amax(1)[0]
+    assert local[:3, :3].min() > 1e-6 and local[3:].max() == local[:, 3:].max() == 0
+    assert apart.min() > 0
+    assert not torch.equal(first.summary, second.summary)
