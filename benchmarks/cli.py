@@ -324,6 +324,24 @@ def _audited(
     return audit(driver, painter, read_manifest(people), voices, encoder=encoder, seed=seed)
 
 
+@app.command("shortcuts")
+def shortcuts_command(
+    corpus: Annotated[Path, typer.Argument(help="Folder of a forgery corpus.")],
+    quality: Annotated[list[str] | None, typer.Option(help="c23, c40; may be repeated.")] = None,
+    seed: Seed = 0,
+    record: Record = None,
+) -> None:
+    """Whether anything but the forgery tells labels apart: file size, duration, codec, first frames, colours."""
+    from benchmarks.shortcuts import shortcut_rows
+    from shared.data.manifest import read_manifest
+
+    qualities = quality or ["c23", "c40"]
+    with bar("clips read") as progress:
+        rows = shortcut_rows(read_manifest(corpus), qualities, seed=seed, progress=progress)
+    settings = {"corpus": corpus.name, "quality": qualities, "seed": seed}
+    finish(RunRecord("benchmarks.shortcuts", settings=settings), rows, record)
+
+
 @app.command("tables")
 def tables_command(
     records: Annotated[Path, typer.Argument(help="Folder of run records.")] = Path("benchmarks")
