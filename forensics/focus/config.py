@@ -94,7 +94,7 @@ class FocusWeights:
     tv: float = 0.01
     """Total variation of the map."""
     equivariance: float = 0.5
-    """The map moves with the picture (SEAM, Wang et al., CVPR 2020). At 2 a single view had learnt nothing in 200 steps."""
+    """The map moves with the picture (SEAM, Wang et al., CVPR 2020). At 2, one view learnt nothing in 200 steps."""
     hide: float = 0.75
     """Largest share of patches that are hidden in the moved picture; each face has its own. What a patch shows must
     not change when others are hidden, so evidence stays where it is seen. ours; 0 switches it off."""
