@@ -14,7 +14,7 @@ import importlib
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -165,8 +165,9 @@ def _make(site: _Site, plan: Plan) -> Outcome:
 def _deliver(site: _Site, plan: Plan, target: Shot, made: Forged, quality: str) -> dict[str, Any]:
     """Send one output through the chain and return its row."""
     name = f"{quality}-{plan.name}"
-    # Drawn by target and quality alone: a clip's authentic and forged versions go one way.
-    delivery = draw_delivery(quality, generator_of(site.seed, "chain", plan.target.id, quality))
+    # Drawn by the target alone, so that a clip's versions go one way, but for crf and grain.
+    together = generator_of(site.seed, "chain", plan.target.id, quality)
+    delivery = draw_delivery(quality, together, generator_of(site.seed, "grain", name))
     video, known = f"clips/{name}.mp4", f"known/{name}.npz"
     size = deliver(
         site.out / video, made.frames, target.size, plan.target.rate, delivery, made.sound
@@ -181,7 +182,7 @@ def _deliver(site: _Site, plan: Plan, target: Shot, made: Forged, quality: str) 
         "target": plan.target.id,
         "donors": [clip.id for clip in made.donors],
         "known": known,
-        "chain": {"scale": delivery.scale, "jpeg": delivery.jpeg, "first": delivery.first_crf},
+        "chain": asdict(delivery),
     }
     row = replace(
         plan.target, id=name, video=video, audio="", truth="", frames=len(made.frames), size=size,

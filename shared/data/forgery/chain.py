@@ -1,8 +1,9 @@
 """The delivery chain: what happens to a clip between its making and its viewer, the same for authentic and forged.
 
-    frames -> resized -> JPEG, frame by frame (sometimes) -> H.264, decoded again (sometimes) -> H.264 at c23 or c40
+    frames -> resized -> grain -> JPEG, frame by frame (sometimes) -> H.264 and back (sometimes) -> H.264, c23 or c40
 
-c23 and c40 name the crf, as in FaceForensics++ (Rössler et al., 2019).
+c23 and c40 name the crf, as in FaceForensics++ (Rössler et al., 2019), here give or take 2: a forged face has less or
+more detail than the authentic one, and with one crf for all and no grain the size of the file tells.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ Image = NDArray[np.uint8]
 QUALITIES: dict[str, int] = {"c23": 23, "c40": 40}
 """Name -> H.264 crf."""
 
+_GIVE = 2
+_GRAIN = (0.0, 3.0)
 _SCALES = (1.0, 1.0, 0.9, 0.8, 0.7)
 _FIRST_CRF = (18, 28)
 _JPEG = (60, 96)
@@ -40,12 +43,16 @@ class Delivery:
         scale: Of width and height.
         jpeg: Quality of the JPEG step, or None for none.
         first_crf: Of an encoding before the last one, or None for none.
+        grain: Standard deviation of the noise, grey levels of 255; the same in all colours.
+        seed: Of the noise.
     """
 
     crf: int
     scale: float = 1.0
     jpeg: int | None = None
     first_crf: int | None = None
+    grain: float = 0.0
+    seed: int = 0
 
     def size_of(self, size: tuple[int, int]) -> tuple[int, int]:
         """Return the delivered (width, height), even as H.264 wants it.
@@ -58,18 +65,28 @@ class Delivery:
         return width, height
 
 
-def draw_delivery(quality: str, generator: np.random.Generator) -> Delivery:
-    """Draw what is left to chance: the size (70 % to all of it), a JPEG step (half), a first encoding (half).
+def draw_delivery(
+    quality: str, together: np.random.Generator, alone: np.random.Generator
+) -> Delivery:
+    """Draw what is left to chance.
+
+    Args:
+        quality: Name of the quality.
+        together: Draws what a clip's authentic and forged versions share: the size (70 % to all of it), a JPEG step
+            (half), a first encoding (half).
+        alone: Draws what each version has for itself, whatever its label: the crf around the nominal one, the grain.
 
     Raises:
         InputError: If there is no such quality.
     """
     if quality not in QUALITIES:
         raise InputError("unknown quality", found=quality, expected=" | ".join(QUALITIES))
-    scale = float(generator.choice(_SCALES))
-    jpeg = int(generator.integers(*_JPEG)) if generator.random() < 0.5 else None
-    first = int(generator.integers(*_FIRST_CRF)) if generator.random() < 0.5 else None
-    return Delivery(QUALITIES[quality], scale, jpeg, first)
+    scale = float(together.choice(_SCALES))
+    jpeg = int(together.integers(*_JPEG)) if together.random() < 0.5 else None
+    first = int(together.integers(*_FIRST_CRF)) if together.random() < 0.5 else None
+    crf = QUALITIES[quality] + int(alone.integers(-_GIVE, _GIVE + 1))
+    grain, seed = float(alone.uniform(*_GRAIN)), int(alone.integers(1 << 31))
+    return Delivery(crf, scale, jpeg, first, grain, seed)
 
 
 def deliver(
@@ -94,7 +111,11 @@ def deliver(
         The delivered (width, height).
     """
     arrived = delivery.size_of(size)
-    steps = (_as_jpeg(resized(frame, arrived), delivery.jpeg) for frame in frames)
+    noise = np.random.default_rng(delivery.seed)
+    steps = (
+        _as_jpeg(_grained(resized(frame, arrived), delivery.grain, noise), delivery.jpeg)
+        for frame in frames
+    )
     audio = None if sound is None or not len(sound) else (sound, RATE)
     with tempfile.TemporaryDirectory() as folder:
         if delivery.first_crf is not None:
@@ -110,6 +131,14 @@ def resized(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uin
     if picture.shape[1::-1] == size:
         return picture
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
+
+
+def _grained(frame: Image, strength: float, generator: np.random.Generator) -> Image:
+    """Add noise to the luminance."""
+    if strength == 0:
+        return frame
+    noise = generator.normal(0, strength, frame.shape[:2])[..., None]
+    return np.asarray(np.round(np.clip(frame + noise, 0, 255)), np.uint8)
 
 
 def _as_jpeg(frame: Image, quality: int | None) -> Image:

@@ -25,23 +25,25 @@ class Family:
     """What a family needs.
 
     Attributes:
-        others: How many other people it is given.
+        others: How many other people it is given, if there are so many.
+        fewest: With how few of them it can be made.
         speech: Whether target and others must speak.
         forge: Makes the forgery; None: it needs a :data:`Reenact` first, see :func:`forge_of`.
     """
 
     others: int
+    fewest: int
     speech: bool = False
     forge: Forge | None = None
 
 
 FAMILIES: dict[str, Family] = {
-    "swap": Family(CANDIDATES, forge=swap),
-    "reenactment": Family(1),
-    "mouth_splice": Family(1, speech=True, forge=mouth_splice),
-    "self_blend": Family(0, forge=self_blend),
-    "whole": Family(PEOPLE, forge=whole),
-    "local_edits": Family(0, forge=local_edits),
+    "swap": Family(CANDIDATES, 1, forge=swap),
+    "reenactment": Family(1, 1),
+    "mouth_splice": Family(1, 1, speech=True, forge=mouth_splice),
+    "self_blend": Family(0, 0, forge=self_blend),
+    "whole": Family(PEOPLE, 2, forge=whole),
+    "local_edits": Family(0, 0, forge=local_edits),
 }
 
 DATASETS: tuple[str, ...] = ("swap", "reenactment", "mouth_splice", "whole", "local_edits")

@@ -45,7 +45,7 @@ def mouth_splice(cast: Cast, generator: np.random.Generator) -> Forged:
     wanted = _lips(driver.landmarks)[np.minimum(times, len(driver) - 1)]
     wanted = wanted - wanted.mean(axis=0) + offered[: len(target)].mean(axis=0)
     frames, masks = [], []
-    for time, place in enumerate(choose_frames(wanted, offered, jump=0.01, forbidden=forbidden)):
+    for time, place in enumerate(choose_frames(wanted, offered, jump=0.03, forbidden=forbidden)):
         shot, index = places[place]
         theirs, ours = shot.landmarks[index], target.landmarks[time]
         turn = similarity(theirs[list(RIGID)], ours[list(RIGID)])

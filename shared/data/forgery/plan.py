@@ -112,8 +112,8 @@ def _cast(target: Clip, family: str, neighbours: Sequence[Clip], seed: int) -> P
         and (not needs.speech or (clip.audio and clip.transcript != target.transcript))
     ]
     people = sorted({clip.person for clip in fit})
-    if len(people) < needs.others:
-        return f"needs {needs.others} other people in {target.split}, found {len(people)}"
+    if len(people) < needs.fewest:
+        return f"needs {needs.fewest} other people in {target.split}, found {len(people)}"
     generator = generator_of(seed, family, target.id, "cast")
     others = []
     for person in generator.permutation(people)[: needs.others]:

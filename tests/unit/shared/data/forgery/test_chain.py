@@ -36,15 +36,16 @@ def test_c40_is_worse_and_smaller_than_c23(cast, tmp_path):
 
 
 def test_each_step_leaves_its_trace(cast, tmp_path):
-    ways = [Delivery(23), Delivery(23, jpeg=60), Delivery(23, first_crf=30)]
+    ways = [Delivery(23), Delivery(23, jpeg=60), Delivery(23, first_crf=30), Delivery(23, grain=3)]
     frames = [sent(cast, tmp_path / f"{n}.mp4", way)[1] for n, way in enumerate(ways)]
     assert not np.array_equal(frames[0], frames[1])
     assert not np.array_equal(frames[0], frames[2])
+    assert np.std(frames[3] - frames[0].astype(float)) > 1
 
 
 def test_the_same_frames_and_draw_give_the_same_bytes(cast, tmp_path):
     for name in "ab":
-        sent(cast, tmp_path / f"{name}.mp4", Delivery(23, 0.8, 80, 20), cast.target.sound)
+        sent(cast, tmp_path / f"{name}.mp4", Delivery(23, 0.8, 80, 20, 2.0, 5), cast.target.sound)
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
 
 
@@ -56,9 +57,12 @@ def test_sound_comes_along(cast, tmp_path):
 
 
 def test_draws_follow_the_generator_and_an_unknown_quality_is_named():
-    draws = [draw_delivery("c40", np.random.default_rng(seed)) for seed in range(40)]
-    assert {draw.crf for draw in draws} == {40}
+    def drawn(quality, together, alone=0):
+        return draw_delivery(quality, np.random.default_rng(together), np.random.default_rng(alone))
+
+    draws = [drawn("c40", seed) for seed in range(40)]
+    assert {drawn("c40", 0, seed).crf for seed in range(40)} == {38, 39, 40, 41, 42}
     assert {draw.jpeg is None for draw in draws} == {True, False}
-    assert draws[7] == draw_delivery("c40", np.random.default_rng(7))
+    assert draws[7] == drawn("c40", 7)
     with pytest.raises(InputError, match="c99"):
-        draw_delivery("c99", np.random.default_rng(0))
+        drawn("c99", 0)
