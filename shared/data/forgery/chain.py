@@ -1,9 +1,10 @@
 """The delivery chain: what happens to a clip between its making and its viewer, the same for authentic and forged.
 
-    frames -> resized -> grain -> JPEG, frame by frame (sometimes) -> H.264 and back (sometimes) -> H.264, c23 or c40
+    frames -> resized -> tint, grain -> JPEG by frame (sometimes) -> H.264 and back (sometimes) -> H.264, c23 or c40
 
 c23 and c40 name the crf, as in FaceForensics++ (Rössler et al., 2019), here give or take 2: a forged face has less or
-more detail than the authentic one, and with one crf for all and no grain the size of the file tells.
+more detail than the authentic one, and with one crf for all and neither grain nor tint, file
+size and mean colours tell.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ QUALITIES: dict[str, int] = {"c23": 23, "c40": 40}
 """Name -> H.264 crf."""
 
 _GIVE = 2
-_GRAIN = (0.0, 3.0)
+_GRAIN = (0.0, 4.0)
+_TINT = (0.95, 1.05)
 _SCALES = (1.0, 1.0, 0.9, 0.8, 0.7)
 _FIRST_CRF = (18, 28)
 _JPEG = (60, 96)
@@ -45,6 +47,7 @@ class Delivery:
         first_crf: Of an encoding before the last one, or None for none.
         grain: Standard deviation of the noise, grey levels of 255; the same in all colours.
         seed: Of the noise.
+        tint: Factors of red, green and blue.
     """
 
     crf: int
@@ -53,6 +56,7 @@ class Delivery:
     first_crf: int | None = None
     grain: float = 0.0
     seed: int = 0
+    tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
     def size_of(self, size: tuple[int, int]) -> tuple[int, int]:
         """Return the delivered (width, height), even as H.264 wants it.
@@ -74,7 +78,7 @@ def draw_delivery(
         quality: Name of the quality.
         together: Draws what a clip's authentic and forged versions share: the size (70 % to all of it), a JPEG step
             (half), a first encoding (half).
-        alone: Draws what each version has for itself, whatever its label: the crf around the nominal one, the grain.
+        alone: Draws what each version has for itself, whatever its label: the crf around the nominal one, grain, tint.
 
     Raises:
         InputError: If there is no such quality.
@@ -86,7 +90,8 @@ def draw_delivery(
     first = int(together.integers(*_FIRST_CRF)) if together.random() < 0.5 else None
     crf = QUALITIES[quality] + int(alone.integers(-_GIVE, _GIVE + 1))
     grain, seed = float(alone.uniform(*_GRAIN)), int(alone.integers(1 << 31))
-    return Delivery(crf, scale, jpeg, first, grain, seed)
+    red, green, blue = (float(factor) for factor in alone.uniform(*_TINT, 3))
+    return Delivery(crf, scale, jpeg, first, grain, seed, (red, green, blue))
 
 
 def deliver(
@@ -113,7 +118,7 @@ def deliver(
     arrived = delivery.size_of(size)
     noise = np.random.default_rng(delivery.seed)
     steps = (
-        _as_jpeg(_grained(resized(frame, arrived), delivery.grain, noise), delivery.jpeg)
+        _as_jpeg(_developed(resized(frame, arrived), delivery, noise), delivery.jpeg)
         for frame in frames
     )
     audio = None if sound is None or not len(sound) else (sound, RATE)
@@ -133,12 +138,11 @@ def resized(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uin
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
 
 
-def _grained(frame: Image, strength: float, generator: np.random.Generator) -> Image:
-    """Add noise to the luminance."""
-    if strength == 0:
-        return frame
-    noise = generator.normal(0, strength, frame.shape[:2])[..., None]
-    return np.asarray(np.round(np.clip(frame + noise, 0, 255)), np.uint8)
+def _developed(frame: Image, delivery: Delivery, generator: np.random.Generator) -> Image:
+    """Tint a frame and add noise to its luminance."""
+    noise = delivery.grain * generator.normal(size=frame.shape[:2])[..., None]
+    tinted = frame * np.array(delivery.tint) + noise
+    return np.asarray(np.round(np.clip(tinted, 0, 255)), np.uint8)
 
 
 def _as_jpeg(frame: Image, quality: int | None) -> Image:

@@ -41,6 +41,9 @@ def test_each_step_leaves_its_trace(cast, tmp_path):
     assert not np.array_equal(frames[0], frames[1])
     assert not np.array_equal(frames[0], frames[2])
     assert np.std(frames[3] - frames[0].astype(float)) > 1
+    red = sent(cast, tmp_path / "tint.mp4", Delivery(23, tint=(0.9, 1, 1)))[1]
+    shift = (frames[0].astype(float) - red).mean(axis=(0, 1, 2))
+    assert shift[0] > 3 > 5 * np.abs(shift[1:]).max()
 
 
 def test_the_same_frames_and_draw_give_the_same_bytes(cast, tmp_path):
