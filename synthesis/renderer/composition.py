@@ -68,8 +68,8 @@ class Compositor:
         moved = flow - np.stack(np.meshgrid(identity, identity), axis=-1)
         above, below = (cv2.resize(part, full, interpolation=cv2.INTER_CUBIC) for part in moved)
         low = cv2.resize(side, full, interpolation=cv2.INTER_LINEAR) > 0
-        above[low] = below[low]
-        position = (self.grid + above + 1) * (self.side / 2) - 0.5
+        moved_here = cv2.copyTo(below, low.view(np.uint8), above)
+        position = (self.grid + moved_here + 1) * (self.side / 2) - 0.5
         return cv2.remap(
             self.face, position, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
         )
