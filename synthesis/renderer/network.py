@@ -56,7 +56,22 @@ _APART = 1e4
 """What keeps a point from moving the other side."""
 
 
-@dataclass
+def low_share(side: Tensor, size: int) -> Tensor:
+    """Return the share of the lower side, ``(B, size, size)`` in [0, 1], of a signed distance ``(B, h, h)``.
+
+    The edge is one pixel wide.
+    """
+    side = F.interpolate(side[:, None], size=(size, size), mode="bilinear")[:, 0]
+    return (side * size / 2 + 0.5).clamp(0, 1)
+
+
+def join_flows(flow: Tensor, side: Tensor, size: int) -> Tensor:
+    """Join the flows ``(B, 2, h, h, 2)`` above and below the fissures along ``side``, ``(B, size, size, 2)``."""
+    above, below = (resize_flow(flow[:, k], size) for k in range(2))
+    return above + low_share(side, size)[..., None] * (below - above)
+
+
+@dataclass(frozen=True)
 class Motion2D:
     """What the dense motion makes of two sets of points.
 
@@ -76,20 +91,13 @@ class Motion2D:
 
     def one_flow(self, size: int) -> Tensor:
         """Return the flow with its cut, ``(B, size, size, 2)``, for features."""
-        above, below = (resize_flow(self.flow[:, k], size) for k in range(2))
-        low = self.low(size)[..., None]
-        return above + low * (below - above)
-
-    def low(self, size: int) -> Tensor:
-        """Return the share of the lower side, ``(B, size, size)``; the edge is one pixel wide."""
-        side = F.interpolate(self.side[:, None], size=(size, size), mode="bilinear")[:, 0]
-        return (side * size / 2 + 0.5).clamp(0, 1)
+        return join_flows(self.flow, self.side, size)
 
     def warp(self, picture: Tensor) -> Tensor:
         """Warp a picture ``(B, 3, H, H)`` on either side and join the two."""
         size = picture.shape[-1]
         above, below = (warp(picture, resize_flow(self.flow[:, k], size)) for k in range(2))
-        return above + self.low(size)[:, None] * (below - above)
+        return above + low_share(self.side, size)[:, None] * (below - above)
 
 
 @dataclass
@@ -255,8 +263,9 @@ class DenseMotion(nn.Module):
         mesh, rigid = self.candidates(points_source, points_driven, affine, 2 * h)
         distances = [fissure_distances(points, 2 * h) for points in (points_source, points_driven)]
         known, opened = (openings(distance, source.shape[-1]) for distance in distances)
-        motion = Motion2D(mesh, side_of(points_driven, distances[1]), mesh, opened, known)
-        flows = torch.cat([rigid[:, :1], motion.one_flow(2 * h)[:, None], rigid[:, 1:]], dim=1)
+        side = side_of(points_driven, distances[1])
+        joined = join_flows(mesh, side, 2 * h)
+        flows = torch.cat([rigid[:, :1], joined[:, None], rigid[:, 1:]], dim=1)
         count = flows.shape[1]
         coarse = F.avg_pool2d(flows.flatten(0, 1).permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)
         warped = warp(small.repeat_interleave(count, dim=0), coarse).reshape(
@@ -273,9 +282,8 @@ class DenseMotion(nn.Module):
         residual = F.interpolate(residual, scale_factor=2.0, mode="bilinear").permute(0, 2, 3, 1)
         others = torch.cat([mask[:, :1], mask[:, 2:]], dim=1)
         shared = (others[..., None] * rigid).sum(dim=1) + 0.1 * residual
-        motion.flow = shared[:, None] + mask[:, 1, None, ..., None] * mesh
-        motion.occlusion = torch.sigmoid(occlusion)
-        return motion
+        flow = shared[:, None] + mask[:, 1, None, ..., None] * mesh
+        return Motion2D(flow, side, torch.sigmoid(occlusion), opened, known)
 
 
 class Encoder(nn.Module):
