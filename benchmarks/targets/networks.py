@@ -24,15 +24,21 @@ from benchmarks.targets.config import LatentProfile, PixelProfile
 
 STEPS = 1000
 
+_CHANNELS_OF_GROUP = 4
+"""Of the narrowest level, as in Stable Diffusion."""
+
 
 def groups_of(channels: tuple[int, ...]) -> int:
-    """Return the number of normalisation groups that divides all widths, 32 at most.
+    """Return the number of normalisation groups that divides all widths, 32 at most, of four channels at least.
+
+    A group of one channel takes its mean from the whole picture away; before the last convolution that is its colour.
 
     Example:
-        >>> groups_of((48, 80)), groups_of((128, 256))
-        (16, 32)
+        >>> groups_of((8, 16, 32)), groups_of((48, 80)), groups_of((128, 256))
+        (2, 8, 32)
     """
-    return max(n for n in (1, 2, 4, 8, 16, 32) if all(width % n == 0 for width in channels))
+    fitting = (n for n in (1, 2, 4, 8, 16, 32) if all(width % n == 0 for width in channels))
+    return max(n for n in fitting if n == 1 or min(channels) >= _CHANNELS_OF_GROUP * n)
 
 
 def pixel_scheduler() -> DDPMScheduler:
