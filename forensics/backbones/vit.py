@@ -6,10 +6,14 @@
 Any side that patches divide is taken: position embeddings are interpolated. 224 px with patches of 16 and 112 px with
 patches of 8 both give 14 x 14; twice the side gives 28 x 28.
 
+A small network from scratch may see its patches through strided convolutions (``stem``) instead of one linear map of
+each: it learns much faster. They overlap, so what is erased is grey for them, too.
+
 Several streams (the picture, its edges) may share all but the patch embedding: the embedding takes the streams'
 channels side by side, and a stream fills its own and leaves the others zero, which is the same as one embedding each.
 
-Reference: A. Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021.
+References: A. Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021; T. Xiao et al., "Early Convolutions Help
+Transformers See Better", NeurIPS 2021, for the stem.
 """
 
 from __future__ import annotations
@@ -36,6 +40,7 @@ class VitSize:
         heads: Attention heads.
         reach: Patches look at patches at most so far away, in patches, and not at the class token, which looks at all;
             0: everywhere, as published. A small network from scratch otherwise tells by any patch what one has seen.
+        stem: See patches through strided convolutions; the patch is a power of 2.
     """
 
     image: int
@@ -44,11 +49,12 @@ class VitSize:
     depth: int
     heads: int
     reach: int = 0
+    stem: bool = False
 
 
 SIZES: dict[str, VitSize] = {
     "smoke": VitSize(32, 4, 32, 2, 2, reach=1),
-    "cpu": VitSize(112, 8, 128, 4, 4, reach=1),
+    "cpu": VitSize(96, 8, 96, 4, 4, reach=1, stem=True),
     "gpu": VitSize(224, 16, 384, 12, 6),  # ViT-S/16
     "paper": VitSize(224, 16, 768, 12, 12),  # ViT-B/16
 }
@@ -93,7 +99,7 @@ class PatchTransformer(nn.Module):
         self.width: int = config.hidden_size
         self.size = VitSize(
             config.image_size, self.patch, self.width, config.num_hidden_layers,
-            config.num_attention_heads, size.reach,
+            config.num_attention_heads, size.reach, size.stem and weights is None,
         )  # fmt: skip
 
     def forward(
@@ -127,8 +133,13 @@ class PatchTransformer(nn.Module):
             self.model.set_attn_implementation(wanted)
         grid = height // self.patch, width // self.patch
         seen = neighbourhood(grid, self.size.reach, pictures) if self.size.reach else None
+        inside = (pictures - 0.5) / 0.5
+        if erased is not None and self.size.stem:
+            inside = inside * ~erased[:, None].repeat_interleave(self.patch, 2).repeat_interleave(
+                self.patch, 3
+            )
         output = self.model(
-            beside_zeros((pictures - 0.5) / 0.5, stream, self.streams),
+            beside_zeros(inside, stream, self.streams),
             bool_masked_pos=None if erased is None else erased.flatten(1),
             interpolate_pos_encoding=True,
             attention_mask=seen,
@@ -190,7 +201,28 @@ def _built(size: VitSize, streams: int) -> ViTModel:
         patch_size=size.patch,
         num_channels=3 * streams,
     )
-    return ViTModel(config, add_pooling_layer=False, use_mask_token=True)
+    model = ViTModel(config, add_pooling_layer=False, use_mask_token=True)
+    if size.stem:
+        model.embeddings.patch_embeddings.projection = _stem(3 * streams, size.width, size.patch)
+    return model
+
+
+class _Stem(nn.Sequential):
+    @property
+    def weight(self) -> Tensor:
+        """The last convolution's: the transformer asks its embedding for the kind of number."""
+        return self[-1].weight
+
+
+def _stem(channels: int, width: int, patch: int) -> _Stem:
+    """Return convolutions of stride 2 down to one place a patch, then a linear map."""
+    layers: list[nn.Module] = []
+    halvings = patch.bit_length() - 1
+    for number in range(halvings):
+        wide = max(16, width >> (halvings - 1 - number))
+        layers += [nn.Conv2d(channels, wide, 3, 2, padding=1), nn.GroupNorm(4, wide), nn.GELU()]
+        channels = wide
+    return _Stem(*layers, nn.Conv2d(channels, width, 1))
 
 
 def _loaded(folder: Path, streams: int) -> ViTModel:

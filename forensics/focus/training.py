@@ -39,15 +39,18 @@ class FocusModule(lightning.LightningModule):
         """Return decisions and maps."""
         return self.network(pictures)
 
-    def training_step(self, batch: Batch, _index: int) -> Tensor:
+    def training_step(self, batch: Batch, index: int) -> Tensor:
         """Return the sum of the weighted terms and log each."""
-        terms = self.terms(batch)
-        weights = vars(self.profile.recipe.weights)
+        recipe = self.profile.recipe
+        terms = self.terms(batch, again=index % recipe.again_every == 0)
+        weights = dict(vars(recipe.weights))
+        for name in ("erased", "equivariance"):
+            weights[name] *= recipe.again_every
         self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()})
         return torch.stack([weights.get(name, 1.0) * value for name, value in terms.items()]).sum()
 
-    def terms(self, batch: Batch) -> dict[str, Tensor]:
-        """Return each term of the loss whose weight is not 0, not weighted."""
+    def terms(self, batch: Batch, *, again: bool = True) -> dict[str, Tensor]:
+        """Return each term of the loss whose weight is not 0, not weighted; or those alone that need one look."""
         pictures, labels = batch["image"], batch["label"]
         weights, config = self.profile.recipe.weights, self.profile.network
         output = self.network(pictures)
@@ -63,7 +66,7 @@ class FocusModule(lightning.LightningModule):
                 terms["union"] = losses.union_coverage(output.fused, first, second, labels)
             if weights.agreement:
                 terms["agreement"] = losses.agreement(first, second, labels)
-        if weights.erased and config.learning in ("erase", "both"):
+        if again and weights.erased and config.learning in ("erase", "both"):
             terms["erased"] = self.erased(pictures, labels, output)
         if weights.real:
             terms["real"] = losses.real_suppression(output.maps, labels)
@@ -71,7 +74,7 @@ class FocusModule(lightning.LightningModule):
             terms["area"] = losses.area_hinge(output.maps, labels)
         if weights.tv:
             terms["tv"] = losses.total_variation(output.maps, pictures.shape[-1])
-        if weights.equivariance:
+        if again and weights.equivariance:
             terms["equivariance"] = self.equivariance(pictures, output)
         return terms
 

@@ -9,8 +9,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 _LUMINANCE = (0.299, 0.587, 0.114)
-_GREY_LEVEL = 1 / 255
 _DCT_BLOCK = 8
+_GAIN = 4.0
+"""Of the residuals, which are small beside edges. ours."""
 
 
 def second_view(pictures: Tensor, kind: str) -> Tensor:
@@ -19,19 +20,20 @@ def second_view(pictures: Tensor, kind: str) -> Tensor:
 
 
 def sobel(pictures: Tensor) -> Tensor:
-    """Return ``|Gx|, |Gy|, sqrt(Gx^2 + Gy^2)`` of the luminance, each picture scaled by its largest magnitude.
+    """Return ``|Gx|, |Gy|, sqrt(Gx^2 + Gy^2)`` of the luminance, at most 1.
 
-    What is flatter than one grey level is not scaled up: a constant picture has no edges.
+    The scale is the same for every picture. Scaled by its largest edge, as is usual, a picture shows everywhere how
+    strong its strongest edge is: a classifier then reads the class where nothing was forged.
     """
     across = pictures.new_tensor([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
     both = _filtered(_luminance(pictures), torch.stack([across, across.T]))
     gx, gy = both[:, :1], both[:, 1:]
     magnitude = (gx.square() + gy.square() + 1e-12).sqrt() - 1e-6
-    return _scaled(torch.cat([gx.abs(), gy.abs(), magnitude], dim=1))
+    return torch.cat([gx.abs(), gy.abs(), magnitude], dim=1).clamp(max=1)
 
 
 def srm(pictures: Tensor) -> Tensor:
-    """Return the magnitude of three noise residuals of the luminance (Fridrich, Kodovsky, TIFS 2012), scaled alike."""
+    """Return the magnitude of three noise residuals of the luminance (Fridrich, Kodovsky, TIFS 2012), four times, at most 1."""
     kernels = pictures.new_zeros(3, 5, 5)
     kernels[0, 1:4, 1:4] = pictures.new_tensor([[-1, 2, -1], [2, -4, 2], [-1, 2, -1]]) / 4
     kernels[1] = pictures.new_tensor(
@@ -39,11 +41,11 @@ def srm(pictures: Tensor) -> Tensor:
          [-1, 2, -2, 2, -1]]
     ) / 12  # fmt: skip
     kernels[2, 2, 1:4] = pictures.new_tensor([1, -2, 1]) / 2
-    return _scaled(_filtered(_luminance(pictures), kernels).abs())
+    return (_GAIN * _filtered(_luminance(pictures), kernels).abs()).clamp(max=1)
 
 
 def dct_high_pass(pictures: Tensor) -> Tensor:
-    """Return the magnitude of what the upper half of the frequencies of 8 x 8 blocks makes up, scaled alike.
+    """Return the magnitude of what the upper half of the frequencies of 8 x 8 blocks makes up, four times, at most 1.
 
     A side that blocks do not divide is filled by repetition and cut again.
     """
@@ -56,7 +58,7 @@ def dct_high_pass(pictures: Tensor) -> Tensor:
     high = (order[:, None] + order >= _DCT_BLOCK).to(pictures)
     spectrum = basis @ blocks @ basis.T * high
     kept = (basis.T @ spectrum @ basis).transpose(3, 4).flatten(4, 5).flatten(2, 3)
-    return _scaled(kept[..., :height, :width].abs())
+    return (_GAIN * kept[..., :height, :width].abs()).clamp(max=1)
 
 
 def _dct_basis(like: Tensor) -> Tensor:
@@ -75,10 +77,6 @@ def _luminance(pictures: Tensor) -> Tensor:
 def _filtered(pictures: Tensor, kernels: Tensor) -> Tensor:
     reach = kernels.shape[-1] // 2
     return F.conv2d(F.pad(pictures, (reach,) * 4, mode="replicate"), kernels[:, None])
-
-
-def _scaled(edges: Tensor) -> Tensor:
-    return edges / edges.amax((1, 2, 3), keepdim=True).clamp(min=_GREY_LEVEL)
 
 
 def random_moves(

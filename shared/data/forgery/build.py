@@ -56,7 +56,7 @@ def build(
     *,
     families: Sequence[str] | None = None,
     qualities: Sequence[str] = tuple(QUALITIES),
-    people: int | None = None,
+    people: int | Sequence[int] | None = None,
     longest: int = 125,
     reenact: str | None = None,
     seed: int = 0,
@@ -70,7 +70,7 @@ def build(
         out: Folder of the forgery corpus; made if missing.
         families: Names of :data:`.families.FAMILIES`; None: all, but reenactment only with ``reenact``.
         qualities: Names of :data:`.chain.QUALITIES`.
-        people: Take so many people, split by split; None takes all.
+        people: Take so many people, split by split, or so many of train, val and test; None takes all.
         longest: Frames; longer clips are cut.
         reenact: ``"module:function"``, a :data:`.reenactment.Reenact`.
         seed: Everything random follows from it.
@@ -225,7 +225,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--quality", nargs="+", default=list(QUALITIES), choices=list(QUALITIES), dest="qualities"
     )
-    parser.add_argument("--people", type=int, help="take so many people [default: all]")
+    parser.add_argument(
+        "--people", type=int, nargs="+", metavar="N",
+        help="take so many people, or so many of train, val and test [default: all]",
+    )  # fmt: skip
     parser.add_argument("--longest", type=int, default=125, help="frames; longer clips are cut")
     parser.add_argument(
         "--reenact", help="MODULE:FUNCTION that draws faces, e.g. benchmarks.reenactor:reenact"
@@ -233,6 +236,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=1, help="processes")
     options = parser.parse_args(arguments)
+    if options.people is not None and len(options.people) not in (1, 3):
+        parser.error("--people takes one number, or three: of train, val and test")
+    if options.people is not None and len(options.people) == 1:
+        options.people = options.people[0]
     with RichProgress(console=Console(stderr=True)) as bars:
         bar = bars.add_task("clips", total=None)
         try:

@@ -46,8 +46,15 @@ def generator_of(seed: int, *names: str) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(digest[:8], "big"))
 
 
-def choose_people(clips: Sequence[Clip], people: int | None) -> list[Clip]:
+def choose_people(clips: Sequence[Clip], people: int | Sequence[int] | None) -> list[Clip]:
     """Return the filmed clips of at most so many people, each split with its share and never fewer than it can give.
+
+    Args:
+        clips: Of a corpus.
+        people: How many in all; or how many of ``train``, of ``val`` and of ``test``; None takes all.
+
+    Raises:
+        InputError: If a number is below 1.
 
     Example:
         >>> clips = [Clip(str(i), "speaking", "train", str(i), video="v") for i in range(9)]
@@ -59,19 +66,27 @@ def choose_people(clips: Sequence[Clip], people: int | None) -> list[Clip]:
     for clip in filmed:
         if clip.person not in by_split[clip.split]:
             by_split[clip.split].append(clip.person)
-    total = sum(map(len, by_split.values()))
-    if people is None or people >= total:
+    if people is None:
         return filmed
-    if people < 1:
+    if min([people] if isinstance(people, int) else people) < 1:
         raise InputError("people must be at least 1", found=people)
+    each = _shares(by_split, people) if isinstance(people, int) else people
+    taken = dict(zip(SPLITS, each, strict=True))
+    kept = {name for split, names in by_split.items() for name in names[: taken[split]]}
+    return [clip for clip in filmed if clip.person in kept]
+
+
+def _shares(by_split: dict[str, list[str]], people: int) -> list[int]:
+    """Return how many of each split are taken, so that splits keep their shares."""
+    total = sum(map(len, by_split.values()))
+    people = min(people, total)
     quota = {split: people * len(names) / total for split, names in by_split.items()}
     taken = {split: int(share) for split, share in quota.items()}
     for split in sorted(SPLITS, key=lambda name: taken[name] - quota[name])[
         : people - sum(taken.values())
     ]:
         taken[split] += 1
-    kept = {name for split, names in by_split.items() for name in names[: taken[split]]}
-    return [clip for clip in filmed if clip.person in kept]
+    return list(taken.values())
 
 
 def plan_forgeries(

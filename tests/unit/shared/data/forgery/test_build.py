@@ -157,6 +157,8 @@ def test_people_are_taken_split_by_split():
     ]  # fmt: skip
     kept = [clip.split for clip in choose_people(clips, 10)]
     assert [kept.count(split) for split in ("train", "val", "test")] == [7, 2, 1]
+    kept = [clip.split for clip in choose_people(clips, (3, 2, 2))]
+    assert [kept.count(split) for split in ("train", "val", "test")] == [3, 2, 2]
 
 
 def test_the_command_says_what_is_wrong(corpus, tmp_path, capsys):
