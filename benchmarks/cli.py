@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from benchmarks.forensics.command import forensics_command
 from benchmarks.tables import Rows, parts_of, rich_table, row, write_record, write_results
 from benchmarks.targets.cli import app as targets_app
 from shared.console import run
@@ -26,6 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(targets_app, name="targets")
+app.command("forensics")(forensics_command)
 errors = Console(stderr=True)
 
 RECORDS = Path("runs") / "records"
@@ -81,14 +83,35 @@ def speed_command(
     membership: Annotated[
         bool, typer.Option(help="Time the structural membership attack on 1,000 pictures too.")
     ] = True,
+    forensic: Annotated[
+        bool,
+        typer.Option(
+            "--forensics/--no-forensics", help="Time inspections and face extraction too."
+        ),
+    ] = True,
+    talking: Annotated[
+        bool, typer.Option(help="Time talking heads and attacks; without it inspections alone.")
+    ] = True,
     record: Record = None,
 ) -> None:
-    """Frames a second of the whole pipeline by stage, at 256 px and native 1024 px, and of published networks."""
+    """Frames a second of the whole pipeline by stage, and of published networks; inspections; extraction of faces.
+
+    Inspections and extraction have a record of their own, speed_forensics.json.
+    """
     from benchmarks import speed
     from benchmarks.timing import machine
     from benchmarks.timing import threads as using
 
-    result = RunRecord("benchmarks.speed", settings={"runs": runs, "threads": threads, **machine()})
+    settings = {"runs": runs, "threads": threads, **machine()}
+    if forensic:
+        from benchmarks.forensic_speed import speed_rows
+
+        with using(threads):
+            rows, notes = speed_rows(runs=runs, threads=threads)
+        finish(RunRecord("benchmarks.speed_forensics", settings=settings, notes=notes), rows, None)
+    if not talking:
+        return
+    result = RunRecord("benchmarks.speed", settings=settings)
     with using(threads):
         pipeline, notes = speed.load_pipeline(photo, audio, weights)
         result.notes += notes
@@ -296,15 +319,20 @@ def membership_command(
     plan = plan_named(profile, pictures)
     settings = {"profile": profile, "pictures": plan.pictures, "seed": seed, **machine()}
     result = RunRecord("benchmarks.membership", settings=settings)
-    with using(threads):
-        rows, result.weights = measure(
-            targets, plan, out, seed=seed, threads=threads, device=device,
-            progress=lambda text: errors.print(text, markup=False),
-        )  # fmt: skip
     result.notes.append(
         "Best control: of those without a trained model, the one that separates the same pictures best, in either "
         "direction."
     )
+
+    def keep(rows: Rows, weights: dict[str, str]) -> None:
+        result.weights = weights
+        write_record(record or RECORDS / "membership.json", result, rows)
+
+    with using(threads):
+        rows, result.weights = measure(
+            targets, plan, out, seed=seed, threads=threads, device=device,
+            progress=lambda text: errors.print(text, markup=False), keep=keep,
+        )  # fmt: skip
     finish(result, rows, record)
 
 

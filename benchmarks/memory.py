@@ -207,7 +207,7 @@ def measure(name: str, seconds: float) -> Peak:
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, OwnMemory() as own:
         count = TASKS[name].work(seconds, Path(folder))
-    return Peak(seconds, count, _peak_megabytes(), own.peak, time.perf_counter() - started)
+    return Peak(seconds, count, peak_megabytes(), own.peak, time.perf_counter() - started)
 
 
 class OwnMemory:
@@ -266,7 +266,8 @@ def _tone(seconds: float) -> Iterator[NDArray[np.float32]]:
         remaining -= RATE
 
 
-def _peak_megabytes() -> float:
+def peak_megabytes() -> float:
+    """Return the most that this process has held in memory so far, MB, pages of files included."""
     # Linux: ru_maxrss also counts the parent's peak, which a new process inherits.
     peak = _status_megabytes("VmHWM")
     if peak is not None:

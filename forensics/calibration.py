@@ -9,16 +9,19 @@ Both: the score lies between classes that do not overlap, and the much nearer on
 or far beyond every known example, the score is outside the calibrated range.
 
 Reference: Vovk, Gammerman, Shafer, "Algorithmic Learning in a Random World" (2005), class-conditional conformal
-prediction; the probability is Platt's (1999), with both classes equally likely beforehand.
+prediction; the probability is Platt's (1999) or isotonic (Zadrozny, Elkan, KDD 2002), with both classes equally likely
+beforehand.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from forensics.verdict import OPPOSITE, Decision, Reason, Threshold
@@ -30,6 +33,9 @@ ERROR_RATE = 0.05
 MARGIN = 0.25
 """How far beyond the known examples a score may lie, in shares of their range. Ours."""
 
+
+Method = Literal["platt", "isotonic"]
+"""How a score becomes a probability: a logistic curve, or the rising steps that fit best."""
 
 GAP = 2.0
 """Between classes that do not overlap, how much nearer one must be. Ours."""
@@ -61,6 +67,8 @@ class Calibration:
         error_rate: Allowed share of wrong answers in either class.
         slope: Of the log odds, per unit of score.
         intercept: Log odds at score 0.
+        steps: ``(2, K)`` increasing scores and their probabilities, with straight lines between them; None: the
+            logistic curve of slope and intercept.
     """
 
     direction: Decision
@@ -69,9 +77,17 @@ class Calibration:
     error_rate: float
     slope: float
     intercept: float
+    steps: NDArray[np.float64] | None = None
+
+    @property
+    def method(self) -> Method:
+        """How a score becomes a probability."""
+        return "platt" if self.steps is None else "isotonic"
 
     def probability(self, score: float) -> float:
         """Return the probability of the direction if both answers were equally likely beforehand."""
+        if self.steps is not None:
+            return float(np.interp(score, *self.steps))
         return float(1 / (1 + np.exp(-np.clip(self.slope * score + self.intercept, -500, 500))))
 
     def p_against(self, score: float) -> float:
@@ -128,6 +144,7 @@ def calibrate(
     direction: Decision,
     *,
     error_rate: float = ERROR_RATE,
+    method: Method = "platt",
 ) -> Calibration:
     """Learn from known examples what a score means.
 
@@ -136,6 +153,7 @@ def calibrate(
         negatives: ``(N,)`` oriented scores of examples for which it is wrong.
         direction: What larger scores speak for.
         error_rate: Allowed share of wrong answers in either class.
+        method: How a score becomes a probability.
 
     Raises:
         InputError: If a class has too few examples for the error rate, or a score is not finite.
@@ -145,6 +163,8 @@ def calibrate(
         >>> "; ".join(known.judge(score) for score in (25, 15, 3, 90))
         'member; both classes score like this; non-member; outside the calibrated range'
     """
+    if method not in ("platt", "isotonic"):
+        raise InputError("unknown calibration", found=method, expected="platt | isotonic")
     classes = {direction: positives, OPPOSITE[direction]: negatives}
     scores = [
         _checked(name, np.sort(np.asarray(values, np.float64)), needed(error_rate), error_rate)
@@ -157,7 +177,24 @@ def calibrate(
     )
     slope = float(fitted.coef_[0, 0]) / spread
     intercept = float(fitted.intercept_[0]) - slope * centre
-    return Calibration(direction, scores[0], scores[1], error_rate, slope, intercept)
+    found = Calibration(direction, scores[0], scores[1], error_rate, slope, intercept)
+    return found if method == "platt" else replace(found, steps=_rising_steps(*scores))
+
+
+def _rising_steps(
+    positives: NDArray[np.float64], negatives: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the isotonic fit, both classes weighing alike.
+
+    Where all known examples are of one class it says 0 or 1; one more example of the other is allowed for.
+    """
+    counts = len(positives), len(negatives)
+    fitted = IsotonicRegression(out_of_bounds="clip").fit(
+        np.concatenate([positives, negatives]), np.repeat([1.0, 0.0], counts),
+        sample_weight=np.repeat([0.5 / count for count in counts], counts),
+    )  # fmt: skip
+    low, high = 1 / (counts[0] + 2), 1 - 1 / (counts[1] + 2)
+    return np.stack([fitted.X_thresholds_, np.clip(fitted.y_thresholds_, low, high)])
 
 
 def _checked(

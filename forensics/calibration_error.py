@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from forensics.calibration import Calibration, calibrate
+from forensics.calibration import Calibration, Method, calibrate
 
 BINS = 10
 FOLDS = 5
+METHODS: tuple[Method, ...] = ("platt", "isotonic")
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,13 +66,25 @@ def reliability(known: Calibration, *, folds: int = FOLDS, bins: int = BINS) -> 
         right, wrong = (scores[deal != fold] for scores, deal in zip(classes, dealt, strict=True))
         # the rate decides nothing here but how few examples are refused
         rate = max(known.error_rate, 1 / (min(len(right), len(wrong)) + 1))
-        fitted = calibrate(right, wrong, known.direction, error_rate=rate)
+        fitted = calibrate(right, wrong, known.direction, error_rate=rate, method=known.method)
         for label, (scores, deal) in enumerate(zip(classes[::-1], dealt[::-1], strict=True)):
             held = scores[deal == fold]
             chances += [fitted.probability(score) for score in held]
             truth += [label] * len(held)
             weights += [0.5 / len(scores)] * len(held)
     return _binned(np.array(chances), np.array(truth, float), np.array(weights), bins)
+
+
+def best_method(known: Calibration) -> Method:
+    """Return how scores become probabilities with the smaller error, on examples that had no part in fitting them."""
+    errors: dict[Method, float] = {}
+    for method in METHODS:
+        fitted = calibrate(
+            known.positives, known.negatives, known.direction, error_rate=known.error_rate,
+            method=method,
+        )  # fmt: skip
+        errors[method] = reliability(fitted).error
+    return min(errors, key=errors.__getitem__)
 
 
 def _binned(

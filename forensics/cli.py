@@ -22,6 +22,7 @@ from rich.progress import (
 from rich.table import Column, Table
 from rich.text import Text
 
+from forensics.calibrate import calibrate_command
 from forensics.inspection.command import inspect_command
 from forensics.prepare import prepare_command
 from forensics.verdict import Reason
@@ -152,7 +153,9 @@ def train_command(
             help="focus, classnseg, ffd, efficientnet-unet, vit-map, xception or efficientnet."
         ),
     ],
-    corpus: Annotated[Path, typer.Option(help="Folder of a forgery corpus.")],
+    corpus: Annotated[
+        Path, typer.Option(help="Folder of `forensics prepare`, or of a forgery corpus.")
+    ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the run; it resumes.")],
     profile: Annotated[str, typer.Option(help="smoke, cpu, gpu or paper.")] = "cpu",
     maps: Annotated[
@@ -164,7 +167,7 @@ def train_command(
     weights: Annotated[
         Path | None, typer.Option(help="Folder of a local transformers backbone to begin from.")
     ] = None,
-    per_clip: Annotated[int, typer.Option(help="Frames of each clip.")] = 8,
+    per_clip: Annotated[int, typer.Option(help="Frames of each clip of a forgery corpus.")] = 8,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     minutes: Annotated[float | None, typer.Option(help="Wall clock at most.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -191,6 +194,9 @@ app.command("inspect")(inspect_command)
 
 
 app.command("prepare")(prepare_command)
+
+
+app.command("calibrate")(calibrate_command)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Training by name, from a forgery corpus on disk: what ``forensics train`` runs."""
+"""Training by name, from extracted faces or a forgery corpus on disk: what ``forensics train`` runs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from forensics.focus.recipes import train_focus
 from forensics.forgery_faces import read_faces
 from forensics.maps.cache import CachedMaps
 from forensics.maps.registry import provider_named
+from forensics.prepared_faces import KIND, read_prepared
 from shared.data.manifest import read_manifest
 from shared.errors import InputError
 
@@ -37,13 +38,14 @@ def train(
 
     Args:
         what: ``focus`` or a name of :data:`forensics.detectors.config.DETECTORS`.
-        corpus: Folder of a forgery corpus.
+        corpus: Folder of faces that ``forensics prepare`` extracted, as an inspection needs them, or of a forgery
+            corpus, whose faces are then cut by the known landmarks.
         out: Folder of the run; it resumes.
         profile: ``smoke``, ``cpu``, ``gpu`` or ``paper``.
         maps: Name of the provider that teaches a detector where; None for labels alone.
         teacher: Checkpoint that the maps come from, for providers that need one.
         weights: Folder of a local transformers backbone to begin from.
-        per_clip: Frames of each clip. Paper: 32.
+        per_clip: Frames of each clip of a forgery corpus; of extracted faces all. Paper: 32.
         seed: Of everything random.
         minutes: Wall clock at most.
         device: Lightning's accelerator name.
@@ -71,7 +73,9 @@ def train(
     folder, manifest = Path(out), read_manifest(corpus)
     provider = None if maps is None else provider_named(maps, teacher)
     faces, held = (
-        read_faces(manifest.where(split=split), size, per_clip=per_clip, progress=progress)
+        read_prepared(manifest.where(split=split), progress=progress)
+        if manifest.clips[0].kind == KIND
+        else read_faces(manifest.where(split=split), size, per_clip=per_clip, progress=progress)
         for split in ("train", "val")
     )
     if what == "focus":

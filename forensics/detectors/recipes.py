@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader
 
 from forensics.detectors.config import (
     DetectorProfile,
@@ -17,15 +16,12 @@ from forensics.detectors.config import (
 )
 from forensics.detectors.detector import KIND
 from forensics.detectors.training import DetectorModule
-from forensics.face_batches import Augmentation, FaceBatches, validation_batches
+from forensics.face_batches import Augmentation
 from forensics.faces import FaceSet
+from forensics.learning import fit_on_faces
 from forensics.maps.provider import MapProvider
 from shared.errors import InputError
-from shared.training.run import fit
 from shared.zoo.checkpoints import save_checkpoint
-
-AVERAGE = 0.99
-"""Decay of the average of the weights."""
 
 
 def train_detector(
@@ -65,28 +61,19 @@ def train_detector(
         WeightsError: If ``weights`` holds no backbone of the kind.
     """
     chosen = profile_of(name, profile) if isinstance(profile, str) else profile
-    kind, budget = network_class(name), chosen.budget
+    kind = network_class(name)
     if maps is not None and not kind.has_map:
         raise InputError(f"{name} has no map that could be taught", fix="train it without maps")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         extra: dict[str, Any] = {} if weights is None else {"weights": _taken(name, weights)}
         module = DetectorModule(kind(chosen.sizes, **extra), chosen)
-    size, folder = module.network.image, Path(out)
-    taught = None if maps is None else maps.maps(faces)
-    batches = FaceBatches(
-        faces, budget.batch_size, size, seed, maps=taught, augmentation=augmentation
-    )
-    held = None if validation is None else validation_batches(validation, size, budget.batch_size)
-    fit(
-        module,
-        DataLoader(batches, batch_size=None),
-        out=folder,
-        budget=replace(budget, minutes=minutes),
-        validation=held,
-        average=AVERAGE,
-        device=device,
-    )
+    folder = Path(out)
+    fit_on_faces(
+        module, faces, folder, chosen.budget, module.network.image,
+        maps=None if maps is None else maps.maps(faces), validation=validation,
+        augmentation=augmentation, seed=seed, minutes=minutes, device=device,
+    )  # fmt: skip
     told = {
         "profile": profile if isinstance(profile, str) else "own",
         "seed": seed,

@@ -66,5 +66,7 @@ class FocusDetector:
             [value.float().cpu().numpy() for value in averaged(self.network, pictures, views)]
             for pictures in batches_of(frames, config.image, batch_size, self.device)
         ]
-        scores, maps, streams = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return FocusFindings(scores.astype(np.float64), maps, streams, config.delta)
+        scores, maps, streams, features = (
+            np.concatenate(part) for part in zip(*parts, strict=True)
+        )
+        return FocusFindings(scores.astype(np.float64), maps, streams, config.delta, features)

@@ -29,10 +29,12 @@ class FocusFindings(Detections):
     Attributes:
         streams: ``(N, V, g, g)`` map of each view, RGB first.
         delta: Share of the peak from which on a patch belongs to a region.
+        features: ``(N, V D)`` mean patch of each view: what the face looks like to the network.
     """
 
     streams: Maps | None = None
     delta: float = 0.5
+    features: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,8 @@ class Region:
     mean: float
 
 
-def averaged(network: FocusNetwork, pictures: Tensor, views: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return scores ``(B,)``, maps ``(B, g, g)`` and view maps ``(B, V, g, g)``, averaged over moved copies.
+def averaged(network: FocusNetwork, pictures: Tensor, views: int) -> tuple[Tensor, ...]:
+    """Return scores ``(B,)``, maps ``(B, g, g)``, view maps ``(B, V, g, g)`` and features, averaged over moved copies.
 
     Two copies are the picture and its mirror, so that a mirrored face gives exactly the mirrored map. Four add both
     shifted down by half a patch, which lowers the grid's own pattern.
@@ -70,8 +72,10 @@ def averaged(network: FocusNetwork, pictures: Tensor, views: int) -> tuple[Tenso
     shifts = (0.0,) if views < 4 else (0.0, half)
     mirrors = (False,) if views == 1 else (False, True)
     parts = [_seen(network, pictures, shift, mirror) for shift in shifts for mirror in mirrors]
-    scores, maps, streams = (torch.stack(part).mean(0) for part in zip(*parts, strict=True))
-    return scores, maps[:, 0], streams
+    scores, maps, streams, features = (
+        torch.stack(part).mean(0) for part in zip(*parts, strict=True)
+    )
+    return scores, maps[:, 0], streams, features
 
 
 def produce(maps: Maps, size: int, forged: NDArray[np.bool_]) -> Maps:
@@ -148,8 +152,8 @@ def save_map(folder: str | Path, name: str, findings: FocusFindings, row: int, s
 
 def _seen(
     network: FocusNetwork, pictures: Tensor, shift: float, mirror: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return score, map and view maps of a moved copy, moved back."""
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return score, map and view maps of a moved copy, moved back, and the mean patch of each view."""
     copy = pictures.flip(-1) if mirror else pictures
     if shift:
         copy = moved(copy, _downwards(shift, copy))
@@ -158,7 +162,8 @@ def _seen(
     if shift:
         maps = moved(maps, _downwards(-shift, maps))
     maps = maps.flip(-1) if mirror else maps
-    return output.logits.softmax(1)[:, 1], maps[:, :1], maps[:, 1:]
+    features = torch.cat([stream.features.mean((2, 3)) for stream in output.streams], dim=1)
+    return output.logits.softmax(1)[:, 1], maps[:, :1], maps[:, 1:], features
 
 
 def _downwards(shift: float, like: Tensor) -> Tensor:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from torch.utils.data import DataLoader
 
-from forensics.face_batches import Augmentation, FaceBatches, validation_batches
+from forensics.face_batches import Augmentation
 from forensics.faces import FaceSet
 from forensics.focus.config import FocusProfile, config_to_plain, profile_named
 from forensics.focus.detector import KIND
 from forensics.focus.network import FocusNetwork
 from forensics.focus.training import FocusModule
-from shared.training.run import fit
+from forensics.learning import fit_on_faces
 from shared.zoo.checkpoints import save_checkpoint
-
-AVERAGE = 0.99
-"""Decay of the average of the weights."""
 
 
 def train_focus(
@@ -56,22 +52,14 @@ def train_focus(
         WeightsError: If ``weights`` holds no ViT.
     """
     chosen = profile_named(profile) if isinstance(profile, str) else profile
-    folder, budget = Path(out), chosen.budget
+    folder = Path(out)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         module = FocusModule(chosen, seed, FocusNetwork(chosen.network, weights))
-    size = chosen.network.image
-    batches = FaceBatches(faces, budget.batch_size, size, seed, augmentation=augmentation)
-    held = None if validation is None else validation_batches(validation, size, budget.batch_size)
-    fit(
-        module,
-        DataLoader(batches, batch_size=None),
-        out=folder,
-        budget=replace(budget, minutes=minutes),
-        validation=held,
-        average=AVERAGE,
-        device=device,
-    )
+    fit_on_faces(
+        module, faces, folder, chosen.budget, chosen.network.image, validation=validation,
+        augmentation=augmentation, seed=seed, minutes=minutes, device=device,
+    )  # fmt: skip
     name = profile if isinstance(profile, str) else "own"
     export(module, folder / "checkpoint", {"profile": name, "seed": seed, "faces": len(faces)})
     return folder / "checkpoint"

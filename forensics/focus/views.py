@@ -33,7 +33,10 @@ def sobel(pictures: Tensor) -> Tensor:
 
 
 def srm(pictures: Tensor) -> Tensor:
-    """Return the magnitude of three noise residuals of the luminance (Fridrich, Kodovsky, TIFS 2012), four times, at most 1."""
+    """Return four times the magnitude of three noise residuals of the luminance, at most 1.
+
+    Fridrich, Kodovsky, "Rich Models for Steganalysis of Digital Images", TIFS 2012.
+    """
     kernels = pictures.new_zeros(3, 5, 5)
     kernels[0, 1:4, 1:4] = pictures.new_tensor([[-1, 2, -1], [2, -4, 2], [-1, 2, -1]]) / 4
     kernels[1] = pictures.new_tensor(

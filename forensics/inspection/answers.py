@@ -17,6 +17,9 @@ from shared.errors import ToolkitError
 
 DIRECTION = Decision.MANIPULATED
 
+UNLIKE = "unlike the known faces"
+"""Name of the evidence that tells how unlike those of the calibration a track's faces are: above 1, no answer."""
+
 
 def answer_track(
     subject: str,
@@ -40,7 +43,8 @@ def answer_track(
     if calibration is None or score is None:
         reason = opened.reason or Reason.OUT_OF_RANGE
         return _inconclusive(subject, reason, opened.problem, evidence, custody, score=score)
-    judged = calibration.judge(score)
+    unlike = float(evidence.get(UNLIKE, 0))
+    judged = Reason.OUT_OF_RANGE if unlike > 1 else calibration.judge(score)
     facts = {
         **evidence,
         "p_if_authentic": calibration.p_against(score),

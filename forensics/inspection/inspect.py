@@ -10,12 +10,19 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from forensics.calibration_error import reliability
-from forensics.inspection.answers import answer_file, answer_track, segments, unreadable
+from forensics.inspection.answers import (
+    UNLIKE,
+    answer_file,
+    answer_track,
+    segments,
+    unreadable,
+)
 from forensics.inspection.judge import FaceJudge, Opened, open_judge
 from forensics.inspection.person import Kept, Map, Person
 from forensics.inspection.regions import REGIONS, region_maps, region_means
@@ -139,11 +146,12 @@ class Inspector:
         people: dict[int, Person] = {}
         forgotten: set[int] = set()
         for sights in _batches(watch, self.settings.batch_size):
-            for sight, score, one_map in self._judged(sights):
+            for sight, score, one_map, unlike in self._judged(sights):
                 if sight.person in forgotten:
                     continue
                 person = people.setdefault(sight.person, Person(sight.person))
                 person.add(sight, score, one_map, self.settings)
+                person.unlike += [] if unlike is None else [unlike]
             while len(people) > self.settings.tracks:
                 least = min(people.values(), key=lambda person: person.area)
                 forgotten.add(people.pop(least.number).number)
@@ -151,13 +159,15 @@ class Inspector:
                 self.progress(watch.frames)
         return list(people.values()), len(forgotten)
 
-    def _judged(self, sights: list[Sight]) -> Iterator[tuple[Sight, float | None, Map | None]]:
+    def _judged(
+        self, sights: list[Sight]
+    ) -> Iterator[tuple[Sight, float | None, Map | None, float | None]]:
         if not self.opened.may_ask or self.opened.judge is None:
-            yield from ((sight, None, None) for sight in sights)
+            yield from ((sight, None, None, None) for sight in sights)
             return
         crops = torch.from_numpy(np.stack([sight.crop for sight in sights]))
         with torch.inference_mode():
-            scores, maps = self.opened.judge.judge(crops.permute(0, 3, 1, 2).float() / 255)
+            scores, maps, *rest = self.opened.judge.judge(crops.permute(0, 3, 1, 2).float() / 255)
         if scores.shape != (len(sights),) or maps.ndim != 3 or len(maps) != len(sights):
             raise InputError(
                 f"{self.opened.judge.name} gives answers of another shape",
@@ -165,7 +175,8 @@ class Inspector:
                 expected="(B,) and (B, h, w)",
             )
         shown = maps.float().clamp(0, 1).nan_to_num().cpu().numpy()
-        yield from zip(sights, scores.double().tolist(), shown, strict=True)
+        unlike = rest[0].double().tolist() if rest else [None] * len(sights)
+        yield from zip(sights, scores.double().tolist(), shown, unlike, strict=True)
 
     def _finding(
         self, number: int, person: Person, subject: str, custody: dict[str, str]
@@ -173,7 +184,11 @@ class Inspector:
         usable = self.opened.judge if self.opened.reason is None else None
         mean_map = person.mean_map()
         frames = _frames(person.kept, self._size, asked=bool(person.scores))
-        evidence = {"frames": len(person.times), "seconds": [person.times[0], person.times[-1]]}
+        evidence: dict[str, Any] = {
+            "frames": len(person.times), "seconds": [person.times[0], person.times[-1]]
+        }  # fmt: skip
+        if person.unlike:
+            evidence[UNLIKE] = round(float(np.nanmedian(person.unlike)), 4)
         stretches = (
             segments(person.times, person.scores, usable.calibration, self.settings.smoothing)
             if usable and usable.calibration and person.scores

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from forensics.calibration import Calibration, calibrate
+from forensics.calibration_error import best_method
+from forensics.inspection.familiarity import Familiarity
 from forensics.verdict import Decision, Reason
 from shared.custody import sha256_of, write_atomic
 from shared.errors import InputError, NotTrained, WeightsError
-from shared.zoo.checkpoints import ZOO
+from shared.zoo.checkpoints import folder_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,8 +41,11 @@ class FaceJudge(Protocol):
     calibration: Calibration | None
     """Known tracks' mean scores, direction ``manipulated``; None if it was never calibrated."""
 
-    def judge(self, crops: Tensor) -> tuple[Tensor, Tensor]:
-        """Return scores ``(B,)``, larger = manipulated, and maps ``(B, h, w)`` in [0, 1] of ``(B, 3, S, S)``."""
+    def judge(self, crops: Tensor) -> tuple[Tensor, ...]:
+        """Return scores ``(B,)``, larger = manipulated, and maps ``(B, h, w)`` in [0, 1] of ``(B, 3, S, S)``.
+
+        A third one, ``(B,)``, may tell how unlike the known faces each crop is: above 1 there is no answer for it.
+        """
         ...
 
     def fingerprint(self) -> dict[str, str]:
@@ -108,6 +113,7 @@ class FocusJudge:
         detector: A trained one.
         calibration: None if there is none.
         calibration_sha256: Of the file that it came from.
+        familiarity: What known faces look like; None if that was not learnt.
     """
 
     name = "focus"
@@ -118,21 +124,26 @@ class FocusJudge:
         detector: FocusDetector,
         calibration: Calibration | None = None,
         calibration_sha256: str = "",
+        familiarity: Familiarity | None = None,
     ) -> None:
+        self.familiarity = familiarity
         self.detector = detector
         self.size = detector.network.config.image
         self.calibration = calibration
         self._calibration_sha256 = calibration_sha256
 
-    def judge(self, crops: Tensor) -> tuple[Tensor, Tensor]:
-        """Return scores ``(B,)`` and maps ``(B, h, w)`` of crops ``(B, 3, S, S)`` in [0, 1]."""
+    def judge(self, crops: Tensor) -> tuple[Tensor, ...]:
+        """Return scores ``(B,)``, maps ``(B, h, w)`` and how unlike they are of crops ``(B, 3, S, S)`` in [0, 1]."""
         import torch
 
         frames = (crops * 255).round().byte().permute(0, 2, 3, 1).contiguous().cpu().numpy()
         found = self.detector.detect(frames, batch_size=len(frames))
         if found.maps is None:
             raise WeightsError("this FoCus has no maps", fix="give another checkpoint")
-        return torch.from_numpy(found.scores), torch.from_numpy(found.maps)
+        answers = torch.from_numpy(found.scores), torch.from_numpy(found.maps)
+        if self.familiarity is None or found.features is None:
+            return answers
+        return *answers, torch.from_numpy(self.familiarity.unlike(found.features))
 
     def fingerprint(self) -> dict[str, str]:
         """Return the hashes of the weights and of the calibration."""
@@ -143,22 +154,33 @@ class FocusJudge:
 
 
 def write_calibration(
-    folder: str | Path, manipulated: list[float], authentic: list[float], error_rate: float
+    folder: str | Path,
+    manipulated: list[float],
+    authentic: list[float],
+    error_rate: float,
+    familiarity: Familiarity | None = None,
 ) -> Path:
     """Write known tracks' mean scores beside a checkpoint's weights, where :func:`open_judge` finds them.
+
+    Platt's curve or isotonic steps turn them into probabilities, whichever errs less on held-out examples.
 
     Args:
         folder: The checkpoint's.
         manipulated: Scores of validation tracks that are manipulated.
         authentic: Scores of validation tracks that are authentic.
         error_rate: Allowed share of wrong answers in either class.
+        familiarity: What known faces look like.
 
     Raises:
         InputError: If they cannot calibrate anything.
         OutputError: If the file cannot be written.
     """
-    calibrate(manipulated, authentic, Decision.MANIPULATED, error_rate=error_rate)
-    content = {"manipulated": manipulated, "authentic": authentic, "error_rate": error_rate}
+    known = calibrate(manipulated, authentic, Decision.MANIPULATED, error_rate=error_rate)
+    content = {
+        "manipulated": manipulated, "authentic": authentic, "error_rate": error_rate,
+        "method": best_method(known),
+        "familiar": familiarity.to_json() if familiarity else None,
+    }  # fmt: skip
     return write_atomic(Path(folder) / CALIBRATION_NAME, json.dumps(content) + "\n")
 
 
@@ -174,18 +196,27 @@ def read_calibration(folder: str | Path) -> Calibration | None:
     try:
         held = json.loads(path.read_text("utf-8"))
         scores = held["manipulated"], held["authentic"]
-        return calibrate(*scores, Decision.MANIPULATED, error_rate=held["error_rate"])
+        return calibrate(
+            *scores, Decision.MANIPULATED, error_rate=held["error_rate"], method=held["method"]
+        )
     except (OSError, ValueError, KeyError, TypeError, InputError) as error:
         raise WeightsError(f"{path} is no calibration", found=error) from error
 
 
+def read_familiarity(folder: str | Path) -> Familiarity | None:
+    """Return what known faces look like, as it stands beside the calibration, or None."""
+    held = json.loads((Path(folder) / CALIBRATION_NAME).read_text("utf-8")).get("familiar")
+    return Familiarity.from_json(held) if held else None
+
+
 def _open_focus(name_or_dir: str | Path, device: str) -> FocusJudge:
+    folder = folder_of(
+        name_or_dir
+    )  # before anything heavy is loaded: what is missing is told at once
     from forensics.focus.detector import FocusDetector
 
     detector = FocusDetector.from_pretrained(name_or_dir, device)
-    folder = Path(name_or_dir)
-    shipped = ZOO / "weights" / str(name_or_dir)
-    folder = shipped if shipped.is_dir() else folder
     calibration = read_calibration(folder)
     sha256 = sha256_of(folder / CALIBRATION_NAME) if calibration else ""
-    return FocusJudge(detector, calibration, sha256)
+    familiarity = read_familiarity(folder) if calibration else None
+    return FocusJudge(detector, calibration, sha256, familiarity)

@@ -36,6 +36,7 @@ class Person:
         number: Of the track.
         times: Seconds, of each frame in which it was seen.
         scores: Of the same frames; NaN where the judge gave no finite one. Empty if no judge was asked.
+        unlike: Of the same frames: how unlike the known faces, above 1 beyond them. Empty if the judge does not tell.
         area: Sum of the boxes' areas, px²: how visible the person is.
         kept: Frames that score highest, apart from each other; highest first.
     """
@@ -43,6 +44,7 @@ class Person:
     number: int
     times: list[float] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
+    unlike: list[float] = field(default_factory=list)
     area: float = 0.0
     kept: list[Kept] = field(default_factory=list)
     _sum: NDArray[np.float64] | None = None

@@ -25,7 +25,7 @@ from shared.media.video import VideoReader, probe
 _LOOK_EVERY = 1.0
 _PATIENCE = 2.0
 """Seconds between two looks for new faces, and until a face that was lost is given up."""
-_LONGEST_STILL = 10.0
+_LONGEST_STILL = 10
 """Seconds after which a picture that stands still tells nothing new. Ours."""
 
 
@@ -111,7 +111,7 @@ class Watch:
         if picture_kind(self.path) is not None:
             frame = read_image(self.path)
             self.facts = {"kind": "picture", "width": frame.shape[1], "height": frame.shape[0]}
-            yield from self._seen(iter([frame]), self._tracker(largest, Fraction(1)))
+            yield from self._seen(iter([(0.0, frame)]), self._tracker(largest, Fraction(1)))
         else:
             yield from self._video(largest)
         self.crowd = largest.left_out
@@ -125,8 +125,10 @@ class Watch:
             "rotation": info.rotation, "variable rate": info.variable_rate,
             "audio": info.has_audio,
         }  # fmt: skip
+        few = self.settings.frames if info.duration else None
         with VideoReader(self.path, fps=self.rate) as reader:
-            yield from self._seen(iter(reader), self._tracker(detector, self.rate))
+            frames = reader.spread(few) if few else reader.timed(hold=Fraction(_LONGEST_STILL))
+            yield from self._seen(frames, self._tracker(detector, self.rate))
             self.damaged = reader.damaged
         if not self.frames:
             raise InputError(f"{self.path} holds no frame that can be decoded")
@@ -137,16 +139,15 @@ class Watch:
             patience=max(1, round(rate * _PATIENCE)), keep_faces=False,
         )  # fmt: skip
 
-    def _seen(self, frames: Iterator[Image], tracker: FaceTracker) -> Iterator[Sight]:
-        before, still = None, 0
-        for number, frame in enumerate(frames):
-            still = still + 1 if before is not None and np.array_equal(frame, before) else 0
-            before = frame
-            if self.rate and still > self.rate * _LONGEST_STILL:
-                continue  # a broken clock can hold one frame for an hour
+    def _seen(self, frames: Iterator[tuple[float, Image]], tracker: FaceTracker) -> Iterator[Sight]:
+        before, begun = None, 0.0
+        for time, frame in frames:
+            if before is None or not np.array_equal(frame, before):
+                before, begun = frame, time
+            if time - begun > _LONGEST_STILL:
+                continue
             self.frames += 1
             tracker.add(frame)
-            time = float(number / self.rate) if self.rate else 0.0
             for person, face in tracker.seen:
                 if (sight := self._cut(person, time, frame, face)) is not None:
                     yield sight

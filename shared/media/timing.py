@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import TypeVar
@@ -10,6 +11,10 @@ Item = TypeVar("Item")
 
 LONGEST_HOLD = Fraction(600)
 """A frame shown for longer than this (s) is a broken clock, not a still scene."""
+
+LONG_HOLD = Fraction(10)
+MOST_HELD = Fraction(3600)
+"""Frames that are shown for more than 10 s may together hold for so long (s); after that the clock is broken."""
 
 LARGEST_STEP_BACK = Fraction(1)
 """A stamp further back than this (s) is a clock that was set anew; a smaller one is a frame out of order."""
@@ -31,6 +36,7 @@ class Clock:
         self._step = step
         self._zero: Fraction | None = None
         self._last: Fraction | None = None
+        self._held = Fraction(0)
 
     def time_of(self, stamp: Fraction | None) -> Fraction:
         """Return the next frame's time; never earlier than the frame before it."""
@@ -44,7 +50,11 @@ class Clock:
             time, self._zero = expected, stamp - expected
         else:
             time = stamp - self._zero
-            if not -LARGEST_STEP_BACK <= time - self._last <= LONGEST_HOLD:
+            hold = time - self._last
+            self._held += hold if hold > LONG_HOLD else 0
+            if not -LARGEST_STEP_BACK <= hold <= LONGEST_HOLD or (
+                hold > LONG_HOLD and self._held > MOST_HELD
+            ):
                 time, self._zero = expected, stamp - expected
         self._last = max(time, self._last)
         return self._last
@@ -69,16 +79,42 @@ def at_constant_rate(
         >>> list(at_constant_rate(source, Fraction(25)))
         [0, 2, 4]
     """
-    tick = 0
+    return (item for _, item in ticks(timed, fps))
+
+
+def ticks(
+    timed: Iterable[tuple[Fraction, Fraction, Item]], fps: Fraction, hold: Fraction | None = None
+) -> Iterator[tuple[int, Item]]:
+    """Give frames as :func:`at_constant_rate` does, each with the number of its tick.
+
+    Args:
+        timed: (time, duration, frame), times from 0 and not falling, seconds.
+        fps: The wanted rate.
+        hold: A frame is repeated for so many seconds at most; the ticks after that are left out. None: all of them.
+
+    Example:
+        >>> long = [(Fraction(0), Fraction(1), "a"), (Fraction(500), Fraction(1), "b")]
+        >>> list(ticks(long, Fraction(1), hold=Fraction(2)))
+        [(0, 'a'), (1, 'a'), (500, 'b')]
+    """
+    tick, begun = 0, 0
     end = Fraction(0)
     shown: list[Item] = []
     half = Fraction(1, 2)
+    most = None if hold is None else max(1, math.floor(hold * fps))
+
+    def until(limit: Fraction) -> Iterator[tuple[int, Item]]:
+        nonlocal tick
+        last = math.floor(limit - half)  # the ticks up to this one are this frame's
+        stop = last if most is None else min(last, begun + most - 1)
+        for number in range(tick, stop + 1):
+            yield number, shown[0]
+        tick = max(tick, last + 1)
+
     for time, duration, frame in timed:
-        while shown and tick + half <= time * fps:
-            yield shown[0]
-            tick += 1
-        shown = [frame]
+        if shown:
+            yield from until(time * fps)
+        shown, begun = [frame], tick
         end = time + duration
-    while shown and (tick == 0 or tick + half <= end * fps):
-        yield shown[0]
-        tick += 1
+    if shown:
+        yield from until(max(end * fps, half) if tick == 0 else end * fps)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import struct
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -23,7 +23,8 @@ from shared.media.container import (
     open_container,
     video_stream,
 )
-from shared.media.timing import Clock, at_constant_rate
+from shared.media.seeking import key_times, sought_frames
+from shared.media.timing import Clock, ticks
 from shared.media.video_writer import VideoWriter
 
 __all__ = ["Frame", "VideoInfo", "VideoReader", "VideoWriter", "probe"]
@@ -144,7 +145,7 @@ class VideoReader:
         self._key_frames_only = key_frames_only
         self._max_pixels = max_pixels
         self._complaints: list[str] = []
-        self._running: list[Generator[Frame, None, None]] = []
+        self._running: list[Generator[tuple[float, Frame], None, None]] = []
 
     @property
     def damaged(self) -> int:
@@ -163,23 +164,68 @@ class VideoReader:
 
     def __iter__(self) -> Iterator[Frame]:
         """Give the frames from the start."""
+        return (frame for _, frame in self.timed())
+
+    def timed(self, *, hold: Fraction | None = None) -> Iterator[tuple[float, Frame]]:
+        """Give the frames from the start, each with its time, seconds from the first.
+
+        Args:
+            hold: At a constant rate, a frame is repeated for so many seconds at most; the time goes on without it.
+        """
+        return self._begin(self._timed_frames(hold))
+
+    def spread(self, count: int) -> Iterator[tuple[float, Frame]]:
+        """Give at most ``count`` frames spread evenly over the video, each with its time, seconds from the first.
+
+        Where the container has an index and a duration, key frames are sought, and little else is decoded; so are the
+        times between two frames not exactly equal. Elsewhere the whole video is decoded.
+        """
+        if count < 1:
+            raise InputError("frames count from 1", found=count)
+        return self._begin(self._spread_frames(count))
+
+    def _begin(
+        self, frames: Generator[tuple[float, Frame], None, None]
+    ) -> Iterator[tuple[float, Frame]]:
         self._complaints = []
-        frames = self._frames(self._complaints)
         self._running = [frames]
         return frames
 
-    def _frames(self, complaints: list[str]) -> Generator[Frame, None, None]:
+    def _timed_frames(self, hold: Fraction | None) -> Generator[tuple[float, Frame], None, None]:
+        with self._opened() as (container, stream):
+            if self._key_frames_only:
+                stream.codec_context.skip_frame = "NONKEY"
+            decoded = decoded_frames(container, stream, self._complaints)
+            timed = _timed(decoded, stream, 1 / self.info.fps)
+            if self._fps is None:
+                for time, _, frame in timed:
+                    yield float(time), self._upright(frame)
+                return
+            for tick, frame in ticks(timed, self._fps, hold):
+                yield float(tick / self._fps), self._upright(frame)
+
+    def _spread_frames(self, count: int) -> Generator[tuple[float, Frame], None, None]:
+        duration = Fraction(self.info.duration or 0)
+        with self._opened() as (container, stream):
+            if duration > 0 and len(key_times(stream)) > 1:
+                found = sought_frames(container, stream, duration, count, self._complaints)
+                for time, frame in found:
+                    yield float(time), self._upright(frame)
+                return
+        rate = min(count / duration, _FASTEST) if duration > 0 else _USUAL_RATE
+        with self._opened() as (container, stream):
+            decoded = decoded_frames(container, stream, self._complaints)
+            paced = ticks(_timed(decoded, stream, 1 / self.info.fps), rate, 1 / rate)
+            for tick, frame in itertools.islice(paced, count):
+                yield float(tick / rate), self._upright(frame)
+
+    @contextmanager
+    def _opened(self) -> Iterator[tuple[Any, Any]]:
         path = self.info.path
         with closing(open_container(path, max_pixels=self._max_pixels)) as container:
             stream = _stream_of(path, container, self._max_pixels)
             stream.thread_type = "AUTO"
-            if self._key_frames_only:
-                stream.codec_context.skip_frame = "NONKEY"
-            decoded = decoded_frames(container, stream, complaints)
-            if self._fps is not None:
-                decoded = at_constant_rate(_timed(decoded, stream, 1 / self.info.fps), self._fps)
-            for frame in decoded:
-                yield self._upright(frame)
+            yield container, stream
 
     def _upright(self, frame: Any) -> Frame:
         turns = self.info.rotation // 90

@@ -106,6 +106,15 @@ def register_checkpoint(name: str, *, zoo: Path = ZOO) -> None:
     write_atomic(zoo / "registry.json", json.dumps(known, indent=2, sort_keys=True) + "\n")
 
 
+def folder_of(name_or_dir: str | Path, *, zoo: Path = ZOO) -> Path:
+    """Return the folder of a shipped checkpoint by name, or the given one; nothing in it is read.
+
+    Raises:
+        WeightsError: If there is none.
+    """
+    return _find(name_or_dir, zoo)[0]
+
+
 def _half(value: Tensor) -> Tensor:
     fits = value.is_floating_point() and bool((value.abs() < torch.finfo(torch.half).max).all())
     kept = value.half() if fits else value
