@@ -1,0 +1,151 @@
+"""What the forensic benchmark counts: datasets, figures, maps taken away step by step; that a training is kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmarks.forensics.exploitability import Seen
+from benchmarks.forensics.figures import by_video, decisions, localisation, over_people
+from benchmarks.forensics.main_table import tested
+from benchmarks.forensics.maps_table import lent, steps, without
+from benchmarks.forensics.material import ALL, Material
+from benchmarks.forensics.plan import PLANS, plan_named
+from benchmarks.forensics.robustness import CHANGES
+from benchmarks.forensics.workshop import Workshop
+from forensics.faces import FaceSet
+from forensics.focus.config import PROFILES, ablations
+from shared.errors import InputError
+
+SIDE = 48
+
+
+def material() -> Material:
+    """Two people a split, each with an authentic video, a swap and a whole; a forged face has a bright square."""
+    rng = np.random.default_rng(0)
+    rows = [
+        (split, f"{split}{person}", family)
+        for split in ("train", "val", "test")
+        for person in range(2)
+        for family in ("", "swap", "whole")
+        for _ in range(3)
+    ]
+    frames = rng.integers(60, 120, (len(rows), SIDE, SIDE, 3), dtype=np.uint8)
+    masks = np.zeros((len(rows), SIDE, SIDE), np.float32)
+    labels = np.array([int(family != "") for _, _, family in rows])
+    frames[labels == 1, 8:24, 8:24] = 250
+    masks[labels == 1, 8:24, 8:24] = 1
+    people = np.array([person for _, person, _ in rows])
+    faces = FaceSet(frames, labels, people, np.arange(len(rows)) // 3, masks, frames)
+    family, split = (np.array([row[at] for row in rows]) for at in (2, 0))
+    return Material(faces, family, people, np.full(len(rows), "c23"), split, "0" * 64)
+
+
+@pytest.fixture
+def shop(tmp_path) -> Workshop:
+    return Workshop(material(), PLANS["smoke"], tmp_path)
+
+
+class Brightness:
+    """A detector that finds bright squares."""
+
+    sha256 = "bright"
+
+    def detect(self, frames, **_):
+        found = frames.max(axis=(1, 2, 3)) / 255.0
+        return type("Found", (), {"scores": found})()
+
+
+def test_a_dataset_is_its_forgeries_and_their_authentic_clips():
+    held = material()
+    rows = held.rows("swap", "test")
+    assert set(held.family[rows]) == {"", "swap"} and set(held.split[rows]) == {"test"}
+    assert len(held.rows(ALL, "test", frames=2)) == 2 * 3 * 2
+    with pytest.raises(InputError, match="lacks a dataset"):
+        held.rows("reenactment", "test")
+
+
+def test_figures_of_a_perfect_and_of_a_blind_detector():
+    labels, people = np.array([1, 1, 0, 0] * 5), np.repeat(np.arange(5), 4)
+    scores = np.stack([labels.astype(float), np.full(20, 0.5)])
+    perfect = decisions(scores[:1], labels, people, seed=0, resamples=20)
+    assert [perfect[name].value for name in ("AUC", "AP", "EER", "TPR at 1 % FPR")] == [1, 1, 0, 1]
+    assert decisions(scores[1:], labels, people, seed=0, resamples=5)["AUC"].value == 0.5
+    assert decisions(scores, labels, people, seed=0, resamples=5)["AUC"].value == 0.75
+
+
+def test_intervals_draw_people_and_not_faces():
+    people = np.repeat(["a", "b"], [1, 99])
+    (found,) = over_people(
+        lambda rows: np.array([(people[rows] == "a").mean()]), people, seed=0, resamples=200
+    )
+    assert found.n == 2 and (found.low, found.high) == (0.0, 1.0)
+
+
+def test_videos_are_means():
+    scores, labels, people = by_video(
+        np.array([0.0, 1.0, 0.4]),
+        np.array([1, 1, 0]),
+        np.array([4, 4, 7]),
+        np.array(["a", "a", "b"]),
+    )
+    assert (scores.tolist(), labels.tolist(), people.tolist()) == ([0.5, 0.4], [1, 0], ["a", "b"])
+
+
+def test_a_map_that_is_the_mask_is_best_and_chance_is_not():
+    faces = material().faces
+    forged = faces.take(faces.labels == 1)
+    best = localisation(forged.masks, forged.masks, forged.people, seed=0, resamples=5)
+    assert (best["IoU at 0.5"].value, best["pointing"].value, best["pixel AUC"]) == (1, 1, 1)
+    rough = np.random.default_rng(0).random(forged.masks.shape, np.float32)
+    poor = localisation(rough, forged.masks, forged.people, seed=0, resamples=5)
+    assert poor["IoU at 0.5"].value < 0.3 and abs(poor["pixel AUC"] - 0.5) < 0.05
+
+
+def test_what_a_map_shows_goes_first_and_the_decision_with_it(shop):
+    rows = shop.material.rows(ALL, "test")
+    masks = lent(shop.material.faces.masks[rows], shop.material.faces.labels[rows], 0)
+    assert masks.any((1, 2)).all()
+    deleted, inserted = steps(shop, Brightness(), rows, masks, "known")
+    deleted_last, inserted_last = steps(shop, Brightness(), rows, 1 - masks, "inverse")
+    assert deleted < deleted_last and inserted > inserted_last
+    assert (shop.out / "arrays").is_dir()
+
+
+def test_inside_and_outside_hide_the_two_parts():
+    faces = material().faces
+    for inside in (True, False):
+        shown = Seen(None, inside)(faces).frames[faces.labels == 1]
+        assert (shown.max(axis=(1, 2, 3)) == 250).all() == inside
+    assert np.array_equal(without(faces.frames, faces.masks > 2), faces.frames)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_changes_keep_pictures_pictures(name):
+    frames = material().faces.frames[:2]
+    changed = CHANGES[name](frames)
+    assert changed.shape == frames.shape and changed.dtype == np.uint8
+    assert not np.array_equal(changed, frames)
+
+
+def test_a_training_is_kept_and_judged_by_frame_and_video(shop):
+    shop = replace(shop, plan=replace(shop.plan, steps=2, judged=2))
+    first = shop.taught("xception", "swap", 0)
+    said = []
+    again = replace(shop, say=said.append).taught("xception", "swap", 0)
+    assert not said and again.sha256 == first.sha256
+    (row,) = tested(shop, [first], "xception", "smoke", "swap", datasets=("swap",))
+    assert row["protocol"] == "in-dataset" and 0 <= row["value"] <= 1 and "video AUC" in row
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_every_arm_of_a_plan_exists(name):
+    plan = plan_named(name)
+    assert set(plan.arms) <= set(ablations(PROFILES[plan.scale]))
+
+
+def test_an_unknown_profile_is_refused():
+    with pytest.raises(InputError, match="unknown profile"):
+        plan_named("huge")
