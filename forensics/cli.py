@@ -154,7 +154,8 @@ def train_command(
         ),
     ],
     corpus: Annotated[
-        Path, typer.Option(help="Folder of `forensics prepare`, or of a forgery corpus.")
+        list[Path],
+        typer.Option(help="Folder of `forensics prepare` or of a forgery corpus; may be repeated."),
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the run; it resumes.")],
     profile: Annotated[str, typer.Option(help="smoke, cpu, gpu or paper.")] = "cpu",

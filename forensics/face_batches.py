@@ -22,17 +22,17 @@ class Augmentation:
 
     Attributes:
         mirror: Probability.
-        jpeg: Probability; quality 40 to 100. DeepfakeBench's recipe.
+        jpeg: Probability; quality 40 to 100. DeepfakeBench's recipe; less often, for clips come through a chain.
         blur: Probability; Gaussian, sigma up to 1.5 px. DeepfakeBench's recipe; sigma ours.
         light: Probability; brightness and contrast by up to a tenth. DeepfakeBench's recipe.
         resize: Probability; down to half and up again. ours.
     """
 
     mirror: float = 0.5
-    jpeg: float = 0.5
-    blur: float = 0.2
-    light: float = 0.5
-    resize: float = 0.2
+    jpeg: float = 0.2
+    blur: float = 0.1
+    light: float = 0.3
+    resize: float = 0.1
 
     def vary(self, frame: Images, rng: np.random.Generator) -> Images:
         """Return a picture as a file of another quality would show it.

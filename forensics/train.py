@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from forensics.detectors.config import DETECTORS, profile_of
 from forensics.detectors.recipes import train_detector
+from forensics.faces import FaceSet, joined
 from forensics.focus.config import profile_named
 from forensics.focus.recipes import train_focus
 from forensics.forgery_faces import read_faces
 from forensics.maps.cache import CachedMaps
 from forensics.maps.registry import provider_named
 from forensics.prepared_faces import KIND, read_prepared
-from shared.data.manifest import read_manifest
+from shared.data.manifest import Manifest, read_manifest
 from shared.errors import InputError
 
 NAMES = ("focus", *DETECTORS)
@@ -21,7 +22,7 @@ NAMES = ("focus", *DETECTORS)
 
 def train(
     what: str,
-    corpus: str | Path,
+    corpus: str | Path | Sequence[str | Path],
     out: str | Path,
     *,
     profile: str = "cpu",
@@ -38,8 +39,8 @@ def train(
 
     Args:
         what: ``focus`` or a name of :data:`forensics.detectors.config.DETECTORS`.
-        corpus: Folder of faces that ``forensics prepare`` extracted, as an inspection needs them, or of a forgery
-            corpus, whose faces are then cut by the known landmarks.
+        corpus: One folder or several, of faces that ``forensics prepare`` extracted, as an inspection needs them, or of
+            a forgery corpus, whose faces are then cut by the known landmarks.
         out: Folder of the run; it resumes.
         profile: ``smoke``, ``cpu``, ``gpu`` or ``paper``.
         maps: Name of the provider that teaches a detector where; None for labels alone.
@@ -70,12 +71,12 @@ def train(
         if what == "focus"
         else int(profile_of(what, profile).sizes.image)
     )
-    folder, manifest = Path(out), read_manifest(corpus)
+    folder = Path(out)
+    corpora = [corpus] if isinstance(corpus, str | Path) else list(corpus)
+    manifests = [read_manifest(one) for one in corpora]
     provider = None if maps is None else provider_named(maps, teacher)
     faces, held = (
-        read_prepared(manifest.where(split=split), progress=progress)
-        if manifest.clips[0].kind == KIND
-        else read_faces(manifest.where(split=split), size, per_clip=per_clip, progress=progress)
+        _faces([manifest.where(split=split) for manifest in manifests], size, per_clip, progress)
         for split in ("train", "val")
     )
     if what == "focus":
@@ -88,3 +89,19 @@ def train(
         what, faces, folder, maps=kept, profile=profile, validation=held, weights=weights,
         seed=seed, minutes=minutes, device=device,
     )  # fmt: skip
+
+
+def _faces(
+    manifests: Sequence[Manifest],
+    size: int,
+    per_clip: int,
+    progress: Callable[[int, int], None] | None,
+) -> FaceSet:
+    return joined(
+        [
+            read_prepared(manifest, progress=progress)
+            if manifest.clips and manifest.clips[0].kind == KIND
+            else read_faces(manifest, size, per_clip=per_clip, progress=progress)
+            for manifest in manifests
+        ]
+    )

@@ -75,8 +75,9 @@ PLANS: dict[str, Plan] = {
         arms=("CAM", "full"), arm_steps=4, resamples=5, pictures=4,
     ),
     "cpu": Plan(
-        providers=("paired-pixel", "paired-ssim", "known", "gradcam", "focus"),
-        arms=(*LADDER[1:], *VARIANTS[1:2], *VARIANTS[5:9], *VARIANTS[11:]),
+        steps=250, focus_steps=250, rate=1.5e-3, arm_steps=150,
+        providers=("paired-pixel", "known", "gradcam", "focus"),
+        arms=(*LADDER[1:9], "full", "mean patch taken away", "SRM instead of Sobel", "ConvNeXt"),
     ),
     "gpu": Plan(
         "gpu", 224, 32, 32, 8000, 8000, 64, 3e-4, seeds=(0, 1, 2), arm_steps=3000, resamples=1000, pictures=1000,

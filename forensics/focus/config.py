@@ -146,7 +146,9 @@ PROFILES: dict[str, FocusProfile] = {
     "smoke": FocusProfile(
         FocusConfig(vit.SIZES["smoke"], 32), FocusRecipe(), Budget(20, batch_size=8)
     ),
-    "cpu": FocusProfile(FocusConfig(), FocusRecipe(5e-4, 5e-4), Budget(3_000, batch_size=24)),
+    "cpu": FocusProfile(
+        FocusConfig(), FocusRecipe(1.5e-3, 1.5e-3, again_every=4), Budget(2_000, batch_size=16)
+    ),
     "gpu": FocusProfile(
         FocusConfig(vit.SIZES["gpu"], 224),
         FocusRecipe(2e-4, 3e-4),

@@ -1,0 +1,105 @@
+"""Puts a finished, calibrated and measured FoCus into the box, with its card.
+
+python -m benchmarks.forensics.shipping runs/focus/checkpoint --record benchmarks/records/forensics_shipped.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.tables import cells
+from forensics.calibration_error import reliability
+from forensics.inspection.judge import CALIBRATION_NAME, read_calibration
+from shared.custody import write_atomic
+from shared.errors import InputError, LimitExceeded
+from shared.zoo.checkpoints import CARD_NAME, CONFIG_NAME, WEIGHTS_NAME, ZOO, register_checkpoint
+
+NAME = "focus"
+LARGEST = 6_000_000
+"""Bytes that the weights may take."""
+
+_CARD = """# FoCus, profile `cpu`
+
+Tells whether a face is forged and draws where; learnt from labels of whole pictures alone. Method:
+`forensics/focus/README.md`.
+
+- **Trained on** the embedded forgery corpus: {data} Rendered people (MakeHuman CC0; no real person), forged by six
+  families, through a delivery chain. {training}
+- **Calibrated on** mean scores of {manipulated} manipulated and {authentic} authentic validation clips of people that
+  it did not learn from: {method}, expected calibration error {error:.3f} (five folds), error rate {rate:.0%} for either
+  class. Faces whose features lie beyond those of the validation faces get no answer.
+- **Size**: {parameters:.2f} M parameters, half precision, {megabytes:.1f} MB.
+- **Measured** on test people (`benchmarks forensics CORPUS --section shipped`):
+
+| figure | value | 95 % interval |
+|---|---|---|
+{figures}
+
+- **Limits**: its people are rendered, its forgeries are the six families of this toolkit, its clips 112 to 160 px wide.
+  On real photographs it is not reliable (`benchmarks/claims/focus_photos.py`, docs/results.md). "Authentic" means that
+  no trace of these families was found. Not for decisions about people.
+- **Licence**: Apache-2.0.
+"""
+
+
+def ship(checkpoint: Path, record: Path, data: str, training: str, zoo: Path = ZOO) -> Path:
+    """Copy a checkpoint into the zoo, write its card from a run record, and register its hash.
+
+    Args:
+        checkpoint: Folder with weights, configuration and calibration.
+        record: Of the section ``shipped``, about these weights.
+        data: Sentences on the corpus.
+        training: Sentences on the training.
+        zoo: Where ``weights/`` and ``registry.json`` lie.
+
+    Raises:
+        InputError: If there is no calibration, or the record is about other weights.
+        LimitExceeded: If the weights are too large to ship.
+    """
+    facts: dict[str, Any] = json.loads((checkpoint / CONFIG_NAME).read_text("utf-8"))
+    told: dict[str, Any] = json.loads(record.read_text("utf-8"))
+    calibration, size = read_calibration(checkpoint), (checkpoint / WEIGHTS_NAME).stat().st_size
+    if calibration is None:
+        raise InputError(
+            "it is not calibrated", fix="forensics calibrate CHECKPOINT --corpus FACES"
+        )
+    if told["weights"].get(NAME) != facts["sha256"]:
+        raise InputError("the record is about other weights", found=told["weights"].get(NAME))
+    if size > LARGEST:
+        raise LimitExceeded("the weights are too large", found=size, expected=f"<= {LARGEST}")
+    rows = [cells(one) for one in told["result"]["rows"]]
+    lines = [f"| {one['figure']} | {one['value']} | {one.get('interval', '')} |" for one in rows]
+    card = _CARD.format(
+        data=data, training=training, manipulated=len(calibration.positives),
+        authentic=len(calibration.negatives), method=calibration.method,
+        error=reliability(calibration).error, rate=calibration.error_rate, parameters=size / 2e6,
+        megabytes=size / 1e6, figures="\n".join(lines),
+    )  # fmt: skip
+    folder = zoo / "weights" / NAME
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (WEIGHTS_NAME, CONFIG_NAME, CALIBRATION_NAME):
+        shutil.copyfile(checkpoint / name, folder / name)
+    write_atomic(folder / CARD_NAME, card)
+    register_checkpoint(NAME, zoo=zoo)
+    return folder
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Ship from the command line; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.forensics.shipping")
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--record", type=Path, required=True)
+    parser.add_argument("--data", required=True, help="sentences on the corpus")
+    parser.add_argument("--training", required=True, help="sentences on the training")
+    chosen = parser.parse_args(arguments)
+    ship(chosen.checkpoint, chosen.record, chosen.data, chosen.training)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
