@@ -16,14 +16,15 @@ from forensics.membership.roc import tpr_at_fpr
 Variants = dict[str, ClassScores]
 
 
-def ablate(
-    subject: Subject, plan: Plan, scorer: Scorer, progress: Progress
-) -> tuple[Variants, Variants]:
-    """Score both papers' attacks with one setting changed at a time: the structural ones, then DRC's."""
-    structural = structural_variants(plan, subject.target.conditional)
-    return _scored("structural", structural, subject, scorer, progress), _scored(
-        "DRC", drc_variants(plan), subject.first(plan.ablated), scorer, progress
-    )
+def ablate_structural(subject: Subject, plan: Plan, scorer: Scorer, progress: Progress) -> Variants:
+    """Score the structural attack with one setting changed at a time."""
+    variants = structural_variants(plan, subject.target.conditional)
+    return _scored("structural", variants, subject, scorer, progress)
+
+
+def ablate_drc(subject: Subject, plan: Plan, scorer: Scorer, progress: Progress) -> Variants:
+    """Score DRC with one setting changed at a time."""
+    return _scored("DRC", drc_variants(plan), subject, scorer, progress)
 
 
 def _scored(

@@ -50,10 +50,12 @@ class Line:
 Lines = dict[str, Line]
 
 
-def score_all(subject: Subject, plan: Plan, scorer: Scorer, progress: Progress) -> Lines:
+def score_all(
+    subject: Subject, plan: Plan, scorer: Scorer, progress: Progress, *, oldest: bool
+) -> Lines:
     """Score every attack and control on a subject; label -> line."""
     found = {}
-    for entry in entries(plan, subject.reference):
+    for entry in entries(plan, subject.reference, oldest=oldest):
         progress(f"{subject.name}, age {subject.age}: {entry.label}")
         found[entry.label] = Line(entry, scorer(entry.attack, subject))
     return found
@@ -130,14 +132,18 @@ def _against_controls(line: Line, lines: Lines, draws: Draws) -> dict[str, str]:
 
 
 def robustness(
-    subject: Subject, plan: Plan, scorer: Scorer, progress: Progress
+    subject: Subject,
+    plan: Plan,
+    attackers: tuple[str, ...],
+    scorer: Scorer,
+    progress: Progress,
 ) -> dict[str, dict[str, ClassScores]]:
-    """Score the plan's attacks on distorted pictures: distortion -> attack's name -> scores."""
+    """Score attacks on the plan's distorted pictures: distortion -> attack's name -> scores."""
     found: dict[str, dict[str, ClassScores]] = {}
     for name in (NONE, *plan.distortions):
         progress(f"{subject.name}, age {subject.age}, distortion: {name}")
         found[name] = {
-            attacker: scorer(by_name(plan, attacker), subject, name) for attacker in plan.distorted
+            attacker: scorer(by_name(plan, attacker), subject, name) for attacker in attackers
         }
     return found
 

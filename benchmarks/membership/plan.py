@@ -87,6 +87,8 @@ PLANS: dict[str, Plan] = {
         128, 64, DRC(steps=10, restorations=2), ablated=64, drc_variants=_VARIANTS,
         settings={
             "gan-leaks": {"samples": 128, "steps": 20}, "monte-carlo": {"samples": 128, "steps": 20},
+            "pfami": {"timesteps": (0, 100, 200, 300, 400), "crops": (0.95, 0.825, 0.7)},
+            "rediffuse": {"variations": 5},
         },
     ),
     "gpu": Plan(1000, 250, ablated=500, drc_variants=_VARIANTS),
@@ -132,12 +134,13 @@ def by_name(plan: Plan, name: str) -> Attack:
     return own[name] if name in own else attack(name, **plan.settings.get(name, {}))
 
 
-def entries(plan: Plan, reference: Target | None) -> list[Entry]:
+def entries(plan: Plan, reference: Target | None, *, oldest: bool = True) -> list[Entry]:
     """Return the main table's lines: attacks, those two calibrated, then the controls of both.
 
     Args:
         plan: The profile's.
         reference: A model that learnt other pictures, or None: nothing is calibrated then.
+        oldest: Also what asks another denoiser than the target's own; a younger target is compared without.
     """
     plain = [
         name for name in names()
@@ -147,13 +150,14 @@ def entries(plan: Plan, reference: Target | None) -> list[Entry]:
     found.append(
         Entry("Structural MIA, official preset", replace(plan.structural, preset="official"), False)
     )
-    if reference is not None:
+    if reference is not None and oldest:
         found += [
             Entry(f"{attack_class(name).title} less the reference model's",
                   Calibrated(by_name(plan, name), reference), False)
             for name in PAPERS
         ]  # fmt: skip
-    return found + [entry for name in PAPERS for entry in _controls(plan, name, reference)]
+    controls = [entry for name in PAPERS for entry in _controls(plan, name, reference)]
+    return found + [entry for entry in controls if oldest or not entry.knows_model]
 
 
 _SHARED = ("image-statistics", "vae-only")

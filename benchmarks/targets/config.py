@@ -77,7 +77,7 @@ class LatentProfile:
     size: int = 64
     vae_channels: tuple[int, ...] = (8, 16, 32, 64)
     latent_channels: int = 8
-    vae_steps: int = 2500
+    vae_steps: int = 1600
     channels: tuple[int, ...] = (48, 80)
     layers: int = 1
     text_width: int = 48

@@ -21,6 +21,7 @@ from diffusers import (
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from benchmarks.targets.config import LatentProfile, PixelProfile
+from benchmarks.targets.mosaic import begin_as_mosaic
 
 STEPS = 1000
 
@@ -69,16 +70,16 @@ def build_pixel(profile: PixelProfile) -> UNet2DModel:
 
 
 def build_autoencoder(profile: LatentProfile) -> AutoencoderKL:
-    """Build the KL-VAE with random weights."""
+    """Build the KL-VAE as it starts to learn."""
     levels = len(profile.vae_channels)
-    return AutoencoderKL(
+    vae = AutoencoderKL(
         in_channels=3, out_channels=3, latent_channels=profile.latent_channels,
         block_out_channels=profile.vae_channels, layers_per_block=1,
         down_block_types=("DownEncoderBlock2D",) * levels,
         up_block_types=("UpDecoderBlock2D",) * levels,
-        norm_num_groups=groups_of(profile.vae_channels), sample_size=profile.size,
-        mid_block_add_attention=False,
+        norm_num_groups=1, sample_size=profile.size, mid_block_add_attention=False,
     )  # fmt: skip
+    return begin_as_mosaic(vae)
 
 
 def build_latent(profile: LatentProfile) -> UNet2DConditionModel:

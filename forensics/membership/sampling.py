@@ -30,5 +30,6 @@ def ddim_sample(
     path = timesteps(steps, len(target.alphas_cumprod))
     for t, following in zip(path, [*path[1:], None], strict=True):
         cleaner = 1.0 if following is None else float(target.alphas_cumprod[following])
-        z = ddim_move(z, target.eps(z, t, condition), float(target.alphas_cumprod[t]), cleaner)
+        abar = float(target.alphas_cumprod[t])
+        z = ddim_move(z, target.eps(z, t, condition), abar, cleaner, target.clean_limit)
     return target.decode(z).clamp(0.0, 1.0)

@@ -46,6 +46,8 @@ class Target(Protocol):
     """Where the networks are, and where latents come out."""
     alphas_cumprod: Tensor
     """``(T,)`` float64 on the CPU: the noise levels that the model was trained with."""
+    clean_limit: float | None
+    """What the model's sampler clamps a predicted clean latent to, or None: as its scheduler says."""
     conditional: bool
     """Whether it takes captions."""
     trained: bool

@@ -44,10 +44,19 @@ def predict_original(z: Tensor, eps: Tensor, abar: Level) -> Tensor:
     return (z - (1.0 - abar) ** 0.5 * eps) / abar**0.5
 
 
-def ddim_move(z: Tensor, eps: Tensor, abar_from: Level, abar_to: Level) -> Tensor:
+def ddim_move(
+    z: Tensor, eps: Tensor, abar_from: Level, abar_to: Level, limit: float | None = None
+) -> Tensor:
     """Move ``z`` from one noise level to another along the predicted noise (Eq. 12 with eta = 0).
 
     ``abar_to > abar_from`` denoises, ``abar_to < abar_from`` inverts: it is the same formula.
+
+    Args:
+        z: The latent at level ``abar_from``.
+        eps: The predicted noise.
+        abar_from: The level of ``z``.
+        abar_to: The level to go to.
+        limit: Clamp the predicted clean latent to [-limit, limit] on the way, as pixel models do when they draw.
 
     Example:
         >>> z, eps = torch.tensor([0.3]), torch.tensor([0.8])
@@ -55,7 +64,12 @@ def ddim_move(z: Tensor, eps: Tensor, abar_from: Level, abar_to: Level) -> Tenso
         >>> bool(torch.allclose(ddim_move(there, eps, 0.5, 0.9), z))
         True
     """
-    return add_noise(predict_original(z, eps, abar_from), eps, abar_to)
+    return add_noise(within(predict_original(z, eps, abar_from), limit), eps, abar_to)
+
+
+def within(z0: Tensor, limit: float | None) -> Tensor:
+    """Clamp a clean latent to [-limit, limit]; None leaves it."""
+    return z0 if limit is None else z0.clamp(-limit, limit)
 
 
 def ddim_sample_move(

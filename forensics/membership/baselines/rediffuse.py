@@ -82,5 +82,6 @@ class ReDiffuse:
             # the last step goes to the clean picture
             following = t - self.interval
             cleaner = float(target.alphas_cumprod[following]) if following else 1.0
-            z = ddim_move(z, target.eps(z, t, condition), float(target.alphas_cumprod[t]), cleaner)
+            abar = float(target.alphas_cumprod[t])
+            z = ddim_move(z, target.eps(z, t, condition), abar, cleaner, target.clean_limit)
         return z

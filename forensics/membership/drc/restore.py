@@ -37,7 +37,7 @@ from forensics.membership.drc.degrade import Degraded, averaged
 from forensics.membership.inversion import Text, invert
 from forensics.membership.settings import check_choice
 from forensics.membership.target import Target
-from shared.diffusion.ddim import add_noise, ddim_move, predict_original, timesteps
+from shared.diffusion.ddim import add_noise, ddim_move, predict_original, timesteps, within
 from shared.errors import InputError
 
 Kind = Literal["blend", "repaint", "ddnm"]
@@ -195,8 +195,9 @@ class _Walk:
         abar_t, abar_next = self._level(index), self._level(index + 1)
         e = self.text.eps(self.target, z, self.path[index])
         if self.settings.kind == "ddnm" and not self.degraded.noise:
-            return add_noise(self._consistent(predict_original(z, e, abar_t)), e, abar_next)
-        z = ddim_move(z, e, abar_t, abar_next)
+            z0 = within(predict_original(z, e, abar_t), self.target.clean_limit)
+            return add_noise(self._consistent(z0), e, abar_next)
+        z = ddim_move(z, e, abar_t, abar_next, self.target.clean_limit)
         if self.degraded.noise:
             return z
         noise = self.draws.normal(z) if self.settings.kind == "repaint" else self.fixed

@@ -61,7 +61,7 @@ class DenoiserTarget:
         self.channels = parts.space.channels
         self.latent_size = _side(self.unet.config.sample_size)
         self.image_size = self.latent_size * parts.space.reduction
-        self.alphas_cumprod, self._predicts = load_schedule(folder)
+        self.alphas_cumprod, self._predicts, self.clean_limit = load_schedule(folder)
         self.trained = not looks_untrained(self.unet)
         self._folder = folder
         self._note: dict[str, str] = {}

@@ -87,11 +87,11 @@ def load_tokenizer(folder: Path, part: str = "tokenizer") -> Any:
         raise WeightsError(f"the tokenizer in {place} cannot be loaded", found=error) from error
 
 
-def load_schedule(folder: Path) -> tuple[Tensor, str]:
-    """Return a pipeline's noise levels ``abar (T,)`` float64 and what its U-Net predicts.
+def load_schedule(folder: Path) -> tuple[Tensor, str, float | None]:
+    """Return a pipeline's noise levels ``abar (T,)`` float64, what its U-Net predicts, and within which limits.
 
     Returns:
-        The levels, and ``"epsilon"``, ``"v_prediction"`` or ``"sample"``.
+        The levels; ``"epsilon"``, ``"v_prediction"`` or ``"sample"``; what a clean latent is clamped to, or None.
 
     Raises:
         WeightsError: If there is no scheduler, or its schedule is unknown.
@@ -107,7 +107,8 @@ def load_schedule(folder: Path) -> tuple[Tensor, str]:
     predicts = scheduler.config.prediction_type
     if predicts not in ("epsilon", "v_prediction", "sample"):
         raise WeightsError("the U-Net predicts something unknown", found=predicts)
-    return alphas_cumprod(scheduler.betas), predicts
+    limit = float(scheduler.config.clip_sample_range) if scheduler.config.clip_sample else None
+    return alphas_cumprod(scheduler.betas), predicts, limit
 
 
 def part_folder(folder: Path, part: str) -> Path:

@@ -40,6 +40,17 @@ def test_denoising_is_that_of_diffusers(eta):
     torch.testing.assert_close(original, expected.pred_original_sample, rtol=1e-5, atol=1e-5)
 
 
+def test_the_clean_latent_is_clamped_as_by_diffusers():
+    reference = DDIMScheduler(**OPTIONS | {"clip_sample": True, "clip_sample_range": 0.8})
+    reference.set_timesteps(20)
+    z, eps = drawn(0), drawn(1)
+    abar = reference.alphas_cumprod
+    expected = reference.step(eps, 500, z).prev_sample
+    own = ddim_move(z, eps, float(abar[500]), float(abar[450]), 0.8)
+    torch.testing.assert_close(own, expected, rtol=1e-5, atol=1e-5)
+    assert not torch.allclose(own, ddim_move(z, eps, float(abar[500]), float(abar[450])))
+
+
 def test_eta_zero_draws_nothing():
     z, eps = drawn(0), drawn(1)
     still = ddim_sample_move(z, eps, 0.5, 0.9, eta=0.0)
