@@ -176,7 +176,11 @@ def train_command(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     start: Annotated[
-        str | None, typer.Option(help="Renderer only: an earlier one to go on from.")
+        str | None, typer.Option(help="An earlier one of the same sizes to go on from.")
+    ] = None,
+    faces: Annotated[
+        Path | None,
+        typer.Option(help="opt, gpu and paper: manifest of people on video for its joint stage."),
     ] = None,
 ) -> None:
     """Train the renderer, or OPT's audio and expression networks; the checkpoint ends in OUT/checkpoint."""
@@ -189,13 +193,12 @@ def train_command(
         raise InputError(
             "nothing of that name can be trained", found=what, expected=" | ".join(trainers)
         )
-    if start is not None and what != "renderer":
-        raise InputError(
-            "only the renderer can start from another", found=what, fix="leave out --start"
-        )
-    begin = {} if start is None else {"start": start}
+    if faces is not None and what != "opt":
+        raise InputError("only opt has a use for --faces", found=what, fix="leave it out")
+    more = {} if faces is None else {"faces": read_manifest(faces)}
     folder = trainers[what](
-        read_manifest(corpus), out, profile=profile, seed=seed, minutes=minutes, device=device, **begin
+        read_manifest(corpus), out, profile=profile, seed=seed, minutes=minutes, device=device,
+        start=start, **more,
     )  # fmt: skip
     typer.echo(f"checkpoint: {folder}")
 

@@ -1,8 +1,9 @@
 """What each part of OPT is good for: the same short training with one part left out.
 
-Stage 1 is that of the driver under test; each arm trains stage 2 anew with the same data, seed and
-number of steps, so that the arms differ in one thing. The budget is short: figures compare the arms
-with each other, not with the shipped driver.
+Stage 1 is that of the driver under test; each arm trains the stages after it anew with the same data,
+seed and number of steps, so that the arms differ in one thing. Without the joint stage its steps go
+to the stage before it. The budget is short: figures compare the arms with each other, not with the
+shipped driver.
 
 Run ``python -m benchmarks.claims.opt_ablations CORPUS [--driver DIR] [--steps N]``.
 """
@@ -18,6 +19,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
+from lightning import LightningModule
+from torch.utils.data import DataLoader
 
 from benchmarks.claims.opt import (
     VARIANTS,
@@ -34,15 +37,25 @@ from shared.training.run import Budget, fit
 from synthesis.opt.config import PROFILES, OptProfile, StageBudget
 from synthesis.opt.data import Utterance, load_utterances
 from synthesis.opt.generator import OptDriver
-from synthesis.opt.recipes import AVERAGE, build_expression
+from synthesis.opt.recipes import AVERAGE, build_expression, build_joint, build_sync
 
 ARMS: dict[str, Callable[[OptProfile], OptProfile]] = {
     "full": lambda p: p,
     "without AFDM": lambda p: replace(p, network=replace(p.network, disentangle=False)),
     "without landmark loss": lambda p: replace(
-        p, expression_weights=p.expression_weights.without_landmarks()
+        p,
+        expression_weights=p.expression_weights.without_landmarks(),
+        joint_weights=p.joint_weights.without_landmarks(),
     ),
     "without source face": lambda p: replace(p, network=replace(p.network, source_face=False)),
+    "without sync expert": lambda p: replace(
+        p, expression_weights=replace(p.expression_weights, sync=0.0)
+    ),
+    "without joint stage": lambda p: replace(
+        p,
+        expression=replace(p.expression, steps=p.expression.steps + p.joint.steps),
+        joint=replace(p.joint, steps=0),
+    ),
 }
 """Name -> what is left out."""
 
@@ -52,29 +65,48 @@ EXPERIMENTS = (mouth_accuracy, closures, voice_share, two_voices, shifted_voices
 def train_arm(
     profile: OptProfile, driver: OptDriver, utterances: Sequence[Utterance], *, seed: int
 ) -> OptDriver:
-    """Train stage 2 of one arm on the driver's content encoder."""
-    module, loader = build_expression(profile, utterances, driver.content, seed=seed)
-    stage = profile.expression
+    """Train all of one arm that follows stage 1 on the driver's content encoder, which stays."""
     with tempfile.TemporaryDirectory() as folder:
-        fit(
-            module, loader, out=Path(folder), average=AVERAGE, device="cpu",
-            budget=Budget(steps=stage.steps, batch_size=stage.batch_size),
-        )  # fmt: skip
-    return OptDriver(driver.content, module.cpu().expression, profile.network)
+
+        def run(module: LightningModule, loader: DataLoader, stage: StageBudget, name: str) -> None:
+            if stage.steps:
+                budget = Budget(steps=stage.steps, batch_size=stage.batch_size)
+                out = Path(folder) / name
+                fit(module, loader, out=out, average=AVERAGE, device="cpu", budget=budget)
+                module.cpu()
+
+        expert = None
+        if profile.expression_weights.sync:
+            sync, loader = build_sync(profile, utterances, seed=seed)
+            run(sync, loader, profile.sync, "sync")
+            expert = sync.expert
+        module, loader = build_expression(profile, utterances, driver.content, expert, seed=seed)
+        run(module, loader, profile.expression, "expression")
+        joint, loader = build_joint(
+            profile, utterances, driver.content, module.expression, expert=expert, seed=seed
+        )
+        run(joint, loader, profile.joint, "joint")
+    return OptDriver(driver.content, joint.expression, profile.network)
 
 
-def ablate(driver: OptDriver, manifest: Manifest, *, steps: int, seed: int = 0) -> list[ClaimRow]:
+def ablate(
+    driver: OptDriver, manifest: Manifest, *, steps: int, seed: int = 0, cache: Path | None = None
+) -> list[ClaimRow]:
     """Train and measure every arm; each measure's name begins with the arm's.
 
     Args:
         driver: Whose content encoder all arms share.
         manifest: Its ``train`` split is learned from, its ``test`` split measured.
-        steps: Of each arm.
+        steps: Of each arm after the sync expert's, a quarter of them in the joint stage.
         seed: Of everything.
+        cache: Folder in which clips are kept once they were read, or None.
     """
-    budget = StageBudget(steps, 32, 64)
-    base = replace(PROFILES["cpu"], network=driver.config, expression=budget)
-    known = load_utterances(manifest, "train", variants=0, seed=seed)
+    joint = max(1, steps // 4)
+    base = replace(
+        PROFILES["cpu"], network=driver.config, sync=StageBudget(joint, 16, 75),
+        expression=StageBudget(steps - joint, 16, 75), joint=StageBudget(joint, 16, 75, 3e-4),
+    )  # fmt: skip
+    known = load_utterances(manifest, "train", variants=0, seed=seed, cache=cache)
     asked = load_utterances(synthetic(manifest), "test", variants=VARIANTS, seed=seed)
     rows = []
     for name, leave_out in ARMS.items():

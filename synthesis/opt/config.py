@@ -31,6 +31,8 @@ class OptConfig:
     """Channels of the expression net. ours."""
     dilations: tuple[int, ...] = (1, 2, 4, 8)
     """Of the expression net's blocks; they see +-17 frames (0.7 s). ours."""
+    dropout: float = 0.1
+    """Share of the channels of the expression net that are left out in training. ours."""
     mouth_dim: int = 16
     """Mouth expression feature e_t. ours; PC-AVS has 500, SadTalker 64."""
     disentangle: bool = True
@@ -49,6 +51,8 @@ class AudioWeights:
     """Cross reconstruction: 1 in the formula of one line; ours."""
     invariance: float = 1.0
     """lambda_1, one content for two voices. ours."""
+    cycle: float = 1.0
+    """Content cycle. ours, as the other content term."""
     viseme: float = 1.0
     """Cross entropy of a linear classifier of visemes, where the corpus knows phones. ours."""
     contrast: float = 1.0
@@ -85,10 +89,32 @@ class ExpressionWeights:
     """Gap of the lips beyond rest where p, b and m shut them. ours."""
     closure_frames: float = 3.0
     """Weight of those frames in the landmark and opening terms. ours."""
+    sync: float = 0.03
+    """The frozen sync expert's doubt. Wav2Lip: 0.03 beside pixels in [0, 1]."""
 
     def without_landmarks(self) -> ExpressionWeights:
         """Return the weights of the ablation "without landmark loss"."""
         return replace(self, landmark=0.0, opening=0.0, width=0.0, identity=0.0, closure=0.0)
+
+
+@dataclass(frozen=True)
+class JointWeights:
+    """Weights of stage 4 beside those of the stages before it."""
+
+    audio: float = 1.0
+    """Of all of stage 1's losses, which go on. ours."""
+    content_rate: float = 0.1
+    """Learning rate of the content encoder as a share of the expression net's. ours."""
+    stranger_landmark: float = 10.0
+    """Landmark loss of another's voice on this face in a third person's pose. ours."""
+    stranger_opening: float = 5.0
+    """Opening of the same, relative to the face's own. ours."""
+    pictures: float = 0.0
+    """Landmarks of rendered frames; 0 leaves the image generator out. ours."""
+
+    def without_landmarks(self) -> JointWeights:
+        """Return the weights of the ablation "without landmark loss"."""
+        return replace(self, stranger_landmark=0.0, stranger_opening=0.0)
 
 
 @dataclass(frozen=True)
@@ -113,17 +139,23 @@ class OptProfile:
     """Networks, weights and budgets of one scale.
 
     Attributes:
+        network: Sizes.
+        audio: Budget of stage 1.
+        sync: Of stage 2, the sync expert.
+        expression: Of stage 3.
+        joint: Of stage 4; no steps leave it out.
         variants: Perturbed copies of each training clip.
-        disturbed: Copies of each view with noise, another microphone or level, for stage 2.
     """
 
     network: OptConfig
     audio: StageBudget
+    sync: StageBudget
     expression: StageBudget
+    joint: StageBudget
     variants: int = 2
-    disturbed: int = 1
     audio_weights: AudioWeights = field(default_factory=AudioWeights)
     expression_weights: ExpressionWeights = field(default_factory=ExpressionWeights)
+    joint_weights: JointWeights = field(default_factory=JointWeights)
 
 
 _TINY = OptConfig(
@@ -135,19 +167,34 @@ _LARGE = OptConfig(
 )  # fmt: skip
 
 PROFILES: dict[str, OptProfile] = {
-    "smoke": OptProfile(_TINY, StageBudget(20, 4, 32), StageBudget(20, 4, 32), variants=1),
+    "smoke": OptProfile(_TINY, *(StageBudget(20, 4, 32),) * 4, variants=1),
     "cpu": OptProfile(
-        OptConfig(), StageBudget(1500, 16, 75), StageBudget(2500, 32, 64), variants=1
+        # Fewer frames and fewer numbers: the few sentences of a small corpus are soon known by heart.
+        OptConfig(content_dim=32, dilations=(1, 2, 4)),
+        audio=StageBudget(1300, 16, 75),
+        sync=StageBudget(300, 16, 75),
+        expression=StageBudget(1800, 20, 100),
+        joint=StageBudget(300, 12, 75, 3e-4),
+        variants=1,
     ),
     "gpu": OptProfile(
         OptConfig(content_width=256, hidden=256, decoder_width=256),
-        StageBudget(6000, 64, 100),
-        StageBudget(8000, 64, 100),
+        audio=StageBudget(6000, 64, 100),
+        sync=StageBudget(3000, 64, 100),
+        expression=StageBudget(8000, 64, 100),
+        joint=StageBudget(1500, 32, 100, 3e-4),
         variants=4,
+        joint_weights=JointWeights(pictures=1.0),
     ),
     # Family sizes: content 256, speaker 128, expression 64, Adam 1e-4, batch 16-32.
     "paper": OptProfile(
-        _LARGE, StageBudget(100_000, 32, 100, 1e-4), StageBudget(100_000, 32, 64, 1e-4), variants=4
+        _LARGE,
+        audio=StageBudget(100_000, 32, 100, 1e-4),
+        sync=StageBudget(50_000, 64, 100, 1e-4),
+        expression=StageBudget(100_000, 32, 64, 1e-4),
+        joint=StageBudget(10_000, 16, 64, 1e-5),
+        variants=4,
+        joint_weights=JointWeights(pictures=1.0),
     ),
 }
 """Scale -> what is trained, and for how long."""

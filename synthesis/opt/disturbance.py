@@ -15,6 +15,7 @@ from synthesis.opt.features import MEL_SCALE, RANGE_DB, SILENT_MEL, SpeechFeatur
 Array = NDArray[np.floating]
 _NEPERS_PER_DB = np.log(10) / 20
 _SPEECH = 0.3
+_WIDEST_HOLE = 8
 
 
 def disturbed(heard: SpeechFeatures, generator: np.random.Generator) -> SpeechFeatures:
@@ -32,6 +33,8 @@ def disturbed(heard: SpeechFeatures, generator: np.random.Generator) -> SpeechFe
         mel = _other_throat(mel, float(generator.uniform(0.85, 1.18)))
     if generator.random() < 0.5:
         mel = mel + _microphone(generator)[:, None]
+    if generator.random() < 0.5:
+        mel = _without_bands(mel, generator)
     if generator.random() < 0.5:
         mel, energy = _with_noise(mel, energy, generator)
     if generator.random() < 0.5:
@@ -59,6 +62,16 @@ def _microphone(generator: np.random.Generator) -> Array:
     gains = generator.uniform(-8, 8, 6)
     smooth = np.interp(np.arange(BANDS), np.linspace(0, BANDS - 1, 6), gains)
     return np.asarray(smooth * _NEPERS_PER_DB / MEL_SCALE)
+
+
+def _without_bands(mel: Array, generator: np.random.Generator) -> Array:
+    """Level up to eight neighbouring bands to their mean: no band alone may tell a word (SpecAugment)."""
+    count = int(generator.integers(2, _WIDEST_HOLE + 1))
+    first = int(generator.integers(BANDS - count))
+    hole = slice(first, first + count)
+    levelled = mel.copy()
+    levelled[hole] = mel[hole].mean(axis=0)
+    return levelled
 
 
 def _with_noise(mel: Array, energy: Array, generator: np.random.Generator) -> tuple[Array, Array]:

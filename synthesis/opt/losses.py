@@ -79,6 +79,11 @@ def content_invariance(content_1: Tensor, content_2: Tensor, valid: Tensor) -> T
     return masked_mean((content_1 - content_2).square(), valid)
 
 
+def content_cycle(content: Tensor, again: Tensor, valid: Tensor) -> Tensor:
+    """Content of what was said anew in another voice: mean |E_c(D_a(c, s')) - c|, ``(B, T, C)``."""
+    return masked_mean((again - content).abs(), valid)
+
+
 def variance_guard(content: Tensor, valid: Tensor) -> Tensor:
     """Keep every dimension alive: mean_j max(0, 1 - std(c_j)) (VICReg), ``(B, T, C)``."""
     flat = content[valid]
@@ -138,6 +143,28 @@ def mouth_contrast(
     return total / 2
 
 
+def sync_entropy(logits: Tensor, valid: Tensor, apart: int = 5) -> Tensor:
+    """BCE of the sync expert: -mean_t log p_tt - mean_{|i - j| >= apart} log(1 - p_ij).
+
+    Both counter-examples and examples come from one clip, so that only the moment can tell.
+
+    Args:
+        logits: ``(B, T, T)`` sound of moment i with the mouth of moment j.
+        valid: ``(B, T)`` frames that count.
+        apart: Frames between moments that do not belong together.
+    """
+    place = torch.arange(logits.shape[1], device=logits.device)
+    far = (place[:, None] - place).abs() >= apart
+    others = far & valid[:, :, None] & valid[:, None, :]
+    wrong = F.softplus(logits)[others].sum() / others.sum().clamp(min=1)
+    return sync_loss(logits, valid) + wrong
+
+
+def sync_loss(logits: Tensor, valid: Tensor) -> Tensor:
+    """-mean_t log p_tt: how surely the frozen expert takes the predicted mouth for the sound's."""
+    return masked_mean(F.softplus(-logits.diagonal(dim1=1, dim2=2)), valid)
+
+
 def landmark_loss(points: Tensor, target: Tensor, interocular: Tensor, valid: Tensor) -> Tensor:
     """L_lm = mean_t sum_i w_i |P_i - P*_i|_1 / (sum_i w_i IOD).
 
@@ -155,6 +182,23 @@ def landmark_loss(points: Tensor, target: Tensor, interocular: Tensor, valid: Te
 def distance_between(points: Tensor, first: int, second: int) -> Tensor:
     """Return the distance of two landmarks, ``(B, T)``, of ``(B, T, 68, D)``."""
     return (points[..., first, :] - points[..., second, :]).square().sum(-1).add(1e-12).sqrt()
+
+
+def opening_of(points: Tensor, source: Tensor, interocular: Tensor) -> Tensor:
+    """Return (d(62, 66) - d_rest) / IOD ``(B, T)``: the gap of the inner lips relative to the face.
+
+    Args:
+        points: ``(B, T, 68, 2)`` from in front.
+        source: ``(B, 68, 2)`` at rest.
+        interocular: ``(B,)``.
+    """
+    rest = distance_between(source, UPPER_INNER, LOWER_INNER)[:, None]
+    return (distance_between(points, UPPER_INNER, LOWER_INNER) - rest) / interocular[:, None]
+
+
+def relative_opening_loss(opening: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+    """|a - a*| of :func:`opening_of`, ``(B, T)`` each: a stranger's voice opens this face alike."""
+    return masked_mean((opening - target).abs(), valid)
 
 
 def opening_loss(points: Tensor, target: Tensor, interocular: Tensor, valid: Tensor) -> Tensor:
@@ -175,10 +219,8 @@ def closure_loss(
         interocular: ``(B,)``.
         closure: ``(B, T)`` frames of such phones.
     """
-    rest = distance_between(source, UPPER_INNER, LOWER_INNER)[:, None]
-    gap, true = (distance_between(p, UPPER_INNER, LOWER_INNER) - rest for p in (points, target))
-    shut = closure & (true < SHUT * interocular[:, None])
-    return masked_mean(F.relu(gap) / interocular[:, None], shut)
+    gap, true = (opening_of(p, source, interocular) for p in (points, target))
+    return masked_mean(F.relu(gap), closure & (true < SHUT))
 
 
 def width_loss(points: Tensor, target: Tensor, interocular: Tensor, valid: Tensor) -> Tensor:

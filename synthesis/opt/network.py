@@ -53,6 +53,7 @@ from synthesis.opt.config import OptConfig
 SIDE = 2
 """Channels that go round the layers: energy and voicing."""
 _LOUDEST = 3.0
+_LEAST_ENERGY = 1e-3
 _USUAL_ENERGY = 0.5
 """Where nobody speaks, energy is measured against this, so that silence stays silent."""
 
@@ -90,17 +91,18 @@ Statistics = list[tuple[Tensor, Tensor]]
 """Mean and deviation ``(B, C, 1)`` of each instance norm, in order."""
 
 
-def instance_statistics(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+def instance_statistics(x: Tensor, weight: Tensor, least: float = 1e-2) -> tuple[Tensor, Tensor]:
     """Return the weighted mean and deviation over time, ``(B, C, 1)`` each.
 
     Args:
         x: ``(B, C, L)``.
         weight: ``(B, 1, L)``, positive.
+        least: Added to the variance.
     """
     share = weight / weight.sum(dim=-1, keepdim=True)
     mean = (x * share).sum(dim=-1, keepdim=True)
     variance = ((x - mean).square() * share).sum(dim=-1, keepdim=True)
-    return mean, (variance + 1e-2).sqrt()
+    return mean, (variance + least).sqrt()
 
 
 class ContentEncoder(nn.Module):
@@ -146,7 +148,9 @@ class ContentEncoder(nn.Module):
             x = F.silu(normalised(x))
         learned = normalised(self.out(x))
         energy = rearrange(speech.side[..., :1], "b t c -> b c t")
-        mean, deviation = statistics[-1] if statistics else instance_statistics(energy, weight)
+        mean, deviation = (
+            statistics[-1] if statistics else instance_statistics(energy, weight, _LEAST_ENERGY)
+        )
         used.append((mean.clamp(min=_USUAL_ENERGY), deviation))
         loud = ((energy - used[-1][0]) / deviation).clamp(-_LOUDEST, _LOUDEST)
         return rearrange(torch.cat([learned, loud], dim=1), "b c t -> b t c"), used
@@ -216,30 +220,37 @@ class _Reversal(torch.autograd.Function):
 
 
 class SpeakerAdversary(nn.Module):
-    """C: tries to tell the speaker from the content; the encoder learns to give nothing away."""
+    """C: tries to tell the speaker from the content; the encoder learns to give nothing away.
+
+    It looks at windows of five frames, at their mean and deviation over the clip, and at those of the
+    content itself: the very numbers that a probe of whole clips gets.
+    """
 
     def __init__(self, config: OptConfig, speakers: int) -> None:
         super().__init__()
         self.window = nn.Conv1d(config.content_dim, config.hidden, 5, padding=2)
         self.classify = nn.Sequential(
-            nn.Linear(2 * config.hidden, config.hidden), nn.SiLU(),
+            nn.Linear(2 * (config.hidden + config.content_dim), config.hidden), nn.SiLU(),
             nn.Linear(config.hidden, speakers),
         )  # fmt: skip
         self.at_once = nn.Linear(config.hidden, speakers)
 
-    def forward(self, content: Tensor, strength: float) -> tuple[Tensor, Tensor]:
+    def forward(self, content: Tensor, spoken: Tensor, strength: float) -> tuple[Tensor, Tensor]:
         """Guess the speaker from the whole and from each moment.
 
         Args:
             content: ``(B, T, C)``.
+            spoken: ``(B, T)`` how much each frame counts in the whole, at least a little.
             strength: Scales the reversed gradient.
 
         Returns:
             Logits ``(B, S)`` of the whole and ``(B, T, S)`` of windows of five frames.
         """
         x = _Reversal.apply(content, strength)  # type: ignore[no-untyped-call]
-        x = F.silu(self.window(rearrange(x, "b t c -> b c t")))
-        whole = self.classify(torch.cat([x.mean(dim=-1), x.std(dim=-1)], dim=1))
+        bare = rearrange(x, "b t c -> b c t")
+        x = F.silu(self.window(bare))
+        pooled = instance_statistics(torch.cat([x, bare], dim=1), spoken[:, None], 1e-4)
+        whole = self.classify(torch.cat(pooled, dim=1).squeeze(-1))
         return whole, self.at_once(rearrange(x, "b c t -> b t c"))
 
 
@@ -285,16 +296,17 @@ class FaceEncoder(nn.Module):
 class _Block(nn.Module):
     """A residual convolution over time; the norm is over channels, so that no frame is far-sighted."""
 
-    def __init__(self, width: int, dilation: int) -> None:
+    def __init__(self, width: int, dilation: int, dropout: float) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
         self.mix = nn.Conv1d(width, width, 3, padding=dilation, dilation=dilation)
+        self.drop = nn.Dropout1d(dropout)
         self.out = nn.Conv1d(width, width, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(B, C, T)`` to the same shape."""
         y = rearrange(self.norm(rearrange(x, "b c t -> b t c")), "b t c -> b c t")
-        return x + self.out(F.silu(self.mix(y)))  # type: ignore[no-any-return]
+        return x + self.out(self.drop(F.silu(self.mix(y))))  # type: ignore[no-any-return]
 
 
 def _modulated(x: Tensor, style: Tensor) -> Tensor:
@@ -313,7 +325,9 @@ class ExpressionNet(nn.Module):
         self.window = nn.Conv1d(channels, config.hidden, 5, padding=2)
         self.condition = nn.Linear(config.face_dim, 2 * config.hidden)
         self.manner = nn.Linear(config.face_dim, 2 * config.mouth_dim)
-        self.blocks = nn.Sequential(*(_Block(config.hidden, d) for d in config.dilations))
+        self.blocks = nn.Sequential(
+            *(_Block(config.hidden, d, config.dropout) for d in config.dilations)
+        )
         self.code = nn.Conv1d(config.hidden, config.mouth_dim, 1)
         self.units = nn.Linear(config.mouth_dim, len(MOUTH_UNITS))
         self.context = 2 + sum(config.dilations)

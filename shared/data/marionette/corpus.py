@@ -35,7 +35,14 @@ from shared.custody import write_atomic
 from shared.data.clip import Clip
 from shared.data.manifest import Manifest, write_manifest
 from shared.data.marionette.clips import Workshop, make_person, make_voice_clip
-from shared.data.marionette.plan import ClipPlan, PersonPlan, SpeechPlan, plan_people, plan_voices
+from shared.data.marionette.plan import (
+    ClipPlan,
+    PersonPlan,
+    SpeechPlan,
+    plan_babble,
+    plan_people,
+    plan_voices,
+)
 from shared.data.marionette.profiles import PROFILES, profile_of
 from shared.data.marionette.voices import Speakers
 from shared.errors import InputError, MissingExtra, ToolkitError
@@ -90,11 +97,16 @@ def build(
     _check_same_corpus(shop)
     people = plan_people(shop.profile, seed, with_kokoro=voices is not None)
     others = plan_voices(shop.profile, seed, with_kokoro=voices is not None)
-    plans = [*others, *(clip for person in people for clip in person.clips)]
+    babbled = plan_babble(shop.profile, seed)
+    plans = [*others, *babbled, *(clip for person in people for clip in person.clips)]
     report = progress or _silent
     with _single_threads():
         _run(shop, _slow_speech(plans), _say, workers, lambda *n: report("speech", *n))
-        batches = [others[i : i + _VOICE_BATCH] for i in range(0, len(others), _VOICE_BATCH)]
+        batches = [
+            group[i : i + _VOICE_BATCH]
+            for group in (others, babbled)
+            for i in range(0, len(group), _VOICE_BATCH)
+        ]
         _run(shop, batches, _make_voices, workers, lambda *n: report("voices", *n))
         if others:
             _collect(root, plans)

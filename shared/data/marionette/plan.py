@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from shared.data.clip import SPLITS
+from shared.data.marionette.babble import babble
 from shared.data.marionette.listening import ATTITUDES
 from shared.data.marionette.profiles import Profile
 from shared.data.marionette.recordings import FOLDERS, PREFIX, listed
@@ -169,6 +170,19 @@ def plan_voices(profile: Profile, seed: int, *, with_kokoro: bool) -> list[ClipP
     for number, split in enumerate(split_people(profile.turns, seed)):
         clips += _plan_turn(f"turn{number:04d}", split, seed)
     return clips + _plan_recordings(profile.recordings, seed)
+
+
+def plan_babble(profile: Profile, seed: int) -> list[ClipPlan]:
+    """Return clips of made-up words: each sentence by two of the quick training voices, in turn."""
+    voices = voices_of("train", with_kokoro=False)
+    clips = []
+    for number, sentence in enumerate(babble(profile.babble, rng_of(seed, "babble"))):
+        for place in (number, number + 1 + number // len(voices) % (len(voices) - 1)):
+            voice = voices[place % len(voices)]
+            own = f"{voice.name}-{sentence.id}"
+            speech = SpeechPlan(voice, (sentence,))
+            clips.append(ClipPlan(own, "voice", "train", _head("train", seed, own), speech))
+    return clips
 
 
 def _plan_recordings(count: int, seed: int) -> list[ClipPlan]:

@@ -31,6 +31,7 @@ class Profile:
         slow_voice_sentences: The same for voices that cost much to run.
         turns: Audio-only clips of three sentences, each with three motion-only listeners.
         recordings: Of real people, in each of five languages, for testing alone.
+        babble: Sentences of made-up words for training, each said by two quick voices.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Profile:
     slow_voice_sentences: int = 0
     turns: int = 0
     recordings: int = 0
+    babble: int = 0
 
 
 PROFILES: dict[str, Profile] = {
@@ -93,6 +95,7 @@ PROFILES: dict[str, Profile] = {
             slow_voice_sentences=18,
             turns=240,
             recordings=24,
+            babble=700,
         ),
         Profile(
             "sample",

@@ -45,6 +45,7 @@ def utterance(voice: int, sentence: int, rng) -> Utterance:
     return Utterance(
         clip, views, (0, 1, 2), expression, np.zeros(52, np.float32),
         rng.standard_normal(PEOPLE).astype(np.float32), np.ones(FRAMES, bool), energy[::4] < 0.1,
+        np.zeros((FRAMES, 3), np.float32),
         tuple((n, a + PAUSE_FRAMES / 25, b + PAUSE_FRAMES / 25) for n, a, b in PHONES),
     )  # fmt: skip
 
@@ -134,8 +135,9 @@ def test_each_arm_leaves_out_one_thing():
 @pytest.mark.parametrize("name", list(ARMS))
 def test_an_arm_is_trained_on_the_content_of_the_driver(driven, name):
     short = replace(
-        PROFILES["smoke"], network=driven.driver.config, expression=StageBudget(2, 2, 24)
-    )
+        PROFILES["smoke"], network=driven.driver.config, sync=StageBudget(2, 2, 24),
+        expression=StageBudget(2, 2, 24), joint=StageBudget(2, 2, 24),
+    )  # fmt: skip
     arm = train_arm(ARMS[name](short), driven.driver, driven.utterances, seed=0)
     assert arm.content is driven.driver.content
     assert np.isfinite(Driven(arm, driven.utterances[:2]).changes[0]).all()

@@ -11,15 +11,9 @@ from shared.data.manifest import Manifest
 from shared.data.marionette.lips import VISEMES
 from shared.errors import InputError
 from shared.motion import MOUTH_UNITS, UNIT
+from synthesis.opt.batches import Drawer, Mouths, VoicePairs, random_pose
 from synthesis.opt.config import StageBudget
-from synthesis.opt.data import (
-    PAUSE_FRAMES,
-    Mouths,
-    VoicePairs,
-    _phones_of,
-    load_utterances,
-    speaker_count,
-)
+from synthesis.opt.data import PAUSE_FRAMES, _phones_of, load_utterances, speaker_count
 from synthesis.opt.losses import at_time
 
 BUDGET = StageBudget(10, 4, 40)
@@ -95,8 +89,7 @@ def test_visemes_of_frames_follow_the_phones(utterances, manifest):
     assert VISEMES[utterance.visemes[frame]] == "aa"
     assert (utterance.visemes[:PAUSE_FRAMES] == VISEMES.index("sil")).all()
     assert (replace(utterance, phones=()).visemes == -1).all()
-    contents = [[torch.zeros(len(u), 3)] for u in utterances]
-    batch = next(iter(Mouths(utterances, contents, BUDGET, seed=0)))
+    batch = next(iter(Mouths(utterances, BUDGET, seed=0)))
     assert 0 < batch["closure"].float().mean() < 0.5
 
 
@@ -108,16 +101,48 @@ def test_batches_follow_the_seed(utterances):
     assert not torch.equal(first, other)
 
 
-def test_mouths_are_changes_from_rest_with_the_content_of_the_same_frames(utterances):
-    contents = [
-        [torch.from_numpy(u.expression[:, list(MOUTH_UNITS)] - u.rest[list(MOUTH_UNITS)])] * 2
-        for u in utterances
-    ]
-    batch = next(iter(Mouths(utterances, contents, BUDGET, seed=0)))
-    torch.testing.assert_close(batch["content"], batch["change"])
+def test_mouths_are_changes_from_rest_at_the_time_of_the_sound(utterances):
+    batch = next(iter(Mouths(utterances, BUDGET, seed=0)))
+    energy = batch["energy"].unflatten(1, (-1, 4)).mean(dim=-1)
+    jaw = batch["change"][..., list(MOUTH_UNITS).index(UNIT["jawOpen"])]
+    known = batch["known"]
+    assert np.corrcoef(energy[known], jaw[known])[0, 1] > 0.5
     assert batch["identity"].shape == (4, len(utterances[0].identity))
     assert batch["rest"].shape == (4, 52)
-    assert batch["rotation"].abs().max() <= np.radians(35)
+    assert batch["mel"].shape == (4, 80, 160)
+
+
+def test_poses_are_another_clips_turned(utterances):
+    moving = [
+        replace(u, rotation=np.outer(np.arange(len(u)), [0.001, 0, 0]).astype(np.float32))
+        for u in utterances
+    ]
+    pose = random_pose(moving, 20, np.random.default_rng(0))
+    np.testing.assert_allclose(np.diff(pose[:, 0]), 0.001, atol=1e-5)
+    assert np.ptp(pose[:, 1:], axis=0).max() < 1e-6
+    assert np.abs(pose[0]).max() <= np.radians(35) + 0.1
+
+
+def test_rare_voices_are_drawn_more_often_than_their_share(utterances):
+    many = [utterances[0]] * 8 + [utterances[1]] * 2
+    generator = np.random.default_rng(0)
+    drawer = Drawer(many)
+    rare = np.mean([drawer(generator) >= 8 for _ in range(3000)])
+    assert rare == pytest.approx(1 / 3, abs=0.04)
+
+
+def test_a_clip_from_the_cache_equals_one_that_was_read(manifest, utterances, tmp_path):
+    for _ in range(2):
+        kept = load_utterances(manifest, "train", variants=1, seed=0, cache=tmp_path)
+        for one, other in zip(kept, utterances, strict=True):
+            np.testing.assert_array_equal(one.views[1].mel, other.views[1].mel)
+            np.testing.assert_array_equal(one.known, other.known)
+            assert (one.phones, one.speakers, one.sentence) == (
+                other.phones, other.speakers, other.sentence,
+            )  # fmt: skip
+    assert len(list(tmp_path.iterdir())) == len(utterances)
+    load_utterances(manifest, "train", variants=0, seed=0, cache=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2 * len(utterances)
 
 
 def test_a_corpus_without_speech_is_refused(manifest):

@@ -3,7 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from synthesis.opt.disturbance import _microphone, _other_throat, _with_noise, disturbed
+from synthesis.opt.disturbance import (
+    _microphone,
+    _other_throat,
+    _with_noise,
+    _without_bands,
+    disturbed,
+)
 from synthesis.opt.features import SILENT_MEL, SpeechFeatures, recording_level, speech_features
 
 
@@ -43,6 +49,15 @@ def test_noise_needs_speech_to_be_measured_against():
     silent = SpeechFeatures(np.full((80, 40), SILENT_MEL), np.zeros(40), np.zeros(40))
     mel, energy = _with_noise(silent.mel, silent.energy, np.random.default_rng(0))
     assert mel is silent.mel and energy is silent.energy
+
+
+def test_a_hole_levels_a_few_bands():
+    mel = np.random.default_rng(1).random((80, 12))
+    levelled = _without_bands(mel, np.random.default_rng(0))
+    changed = np.flatnonzero((levelled != mel).any(axis=1))
+    assert 2 <= len(changed) <= 8 and np.ptp(changed) == len(changed) - 1
+    assert np.ptp(levelled[changed], axis=0).max() < 1e-12
+    np.testing.assert_allclose(levelled.sum(axis=0), mel.sum(axis=0))
 
 
 def test_a_microphone_is_smooth():

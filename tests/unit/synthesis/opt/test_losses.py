@@ -189,6 +189,46 @@ def test_moment_entropy_leaves_unknown_frames_out(rng):
     assert losses.moment_entropy(torch.from_numpy(logits), unknown).item() == 0
 
 
+def test_content_cycle(rng, valid):
+    one, two = rng.random((2, B, T, C))
+    slow = mean_over(valid, lambda b, t: np.abs(one[b, t] - two[b, t]).mean())
+    assert losses.content_cycle(*tensors(one, two, valid)).item() == pytest.approx(slow)
+
+
+def test_sync_entropy(rng, valid):
+    logits = rng.standard_normal((B, T, T))
+    share = 1 / (1 + np.exp(-logits))
+    right = mean_over(valid, lambda b, t: -np.log(share[b, t, t]))
+    wrong = np.mean(
+        [
+            -np.log(1 - share[b, i, j])
+            for b in range(B)
+            for i in range(T)
+            for j in range(T)
+            if abs(i - j) >= 5 and valid[b, i] and valid[b, j]
+        ]
+    )
+    got = losses.sync_entropy(*tensors(logits, valid))
+    assert got.item() == pytest.approx(right + wrong)
+    assert losses.sync_loss(*tensors(logits, valid)).item() == pytest.approx(right)
+
+
+def test_relative_opening(rng, valid):
+    points, target = rng.random((2, B, T, 68, 2))
+    source, eyes = rng.random((B, 68, 2)), rng.uniform(0.8, 1.2, B)
+
+    def relative(one, b):
+        gap = [
+            np.linalg.norm(p[losses.UPPER_INNER] - p[losses.LOWER_INNER]) for p in (one, source[b])
+        ]
+        return (gap[0] - gap[1]) / eyes[b]
+
+    slow = mean_over(valid, lambda b, t: abs(relative(points[b, t], b) - relative(target[b, t], b)))
+    openings = [losses.opening_of(*tensors(p, source, eyes)) for p in (points, target)]
+    got = losses.relative_opening_loss(*openings, torch.from_numpy(valid))
+    assert got.item() == pytest.approx(slow, abs=1e-6)
+
+
 def test_closure_asks_only_where_the_true_lips_are_shut(rng):
     points, target = rng.uniform(0, 0.1, (2, B, T, 68, 2))
     source = rng.uniform(0, 0.1, (B, 68, 2))

@@ -38,7 +38,7 @@ def test_shapes_are_those_of_the_data_flow(speech):
     assert speaker.shape == (B, 64)
     assert logits.shape == (B, 5)
     assert AudioDecoder(CONFIG)(content, speech.side, speaker).shape == (B, 80, 4 * T)
-    whole, moment = SpeakerAdversary(CONFIG, 5)(content, 0.1)
+    whole, moment = SpeakerAdversary(CONFIG, 5)(content, torch.ones(B, T), 0.1)
     assert (whole.shape, moment.shape) == ((B, 5), (B, T, 5))
     heard, seen = MouthContrast(CONFIG)(content, torch.rand(B, T, 29))
     assert heard.shape == seen.shape == (B, T, 32)
@@ -125,18 +125,31 @@ def test_the_adversary_turns_the_gradient_round():
     gradients = []
     for strength in (1.0, -0.5):
         leaf = content.clone().requires_grad_()
-        sum(logits.square().sum() for logits in adversary(leaf, strength)).backward()
+        sum(
+            logits.square().sum() for logits in adversary(leaf, torch.ones(2, 10), strength)
+        ).backward()
         gradients.append(leaf.grad)
     torch.testing.assert_close(gradients[0], -2 * gradients[1])
+
+
+def test_the_adversary_counts_spoken_frames_alone():
+    adversary = SpeakerAdversary(CONFIG, 3)
+    content = torch.randn(1, 30, 64)
+    spoken = torch.zeros(1, 30)
+    spoken[:, :15] = 1
+    other = content.clone()
+    other[:, 20:] = 9.0
+    guesses = [adversary(c, spoken + 1e-9, 1.0)[0] for c in (content, other)]
+    torch.testing.assert_close(*guesses)
 
 
 def test_the_source_face_changes_the_code_unless_it_is_left_out():
     content = torch.randn(1, 20, 64)
     faces = [(torch.zeros(1, 7), torch.zeros(1, 52)), (torch.ones(1, 7), torch.ones(1, 52))]
-    with_face = ExpressionNet(CONFIG)
+    with_face = ExpressionNet(CONFIG).eval()
     codes = [with_face(content, *face) for face in faces]
     assert not torch.allclose(*codes)
-    without = ExpressionNet(OptConfig(identity_dim=7, source_face=False))
+    without = ExpressionNet(OptConfig(identity_dim=7, source_face=False)).eval()
     torch.testing.assert_close(*(without(content, *face) for face in faces))
 
 

@@ -5,18 +5,22 @@ from dataclasses import replace
 import pytest
 import torch
 
-from shared.errors import InputError, NotTrained
+from shared.errors import InputError, NotTrained, WeightsError
 from synthesis.opt.config import PROFILES, StageBudget, profile_named
 from synthesis.opt.data import load_utterances
 from synthesis.opt.generator import OptDriver
 from synthesis.opt.recipes import (
     build_audio,
     build_expression,
-    encode,
+    build_joint,
+    build_sync,
     export,
     fitted_profile,
     train_opt,
 )
+from synthesis.opt.training import side_of
+
+ZERO = StageBudget(0, 2, 24)
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +50,9 @@ def learn(module, batch, steps=25):
 def test_stage_one_learns(utterances, profile):
     module, loader = build_audio(profile, utterances, seed=0)
     batch = next(iter(loader))
-    before = {name: value.item() for name, value in module.terms(batch).items()}
+    before = {name: value.item() for name, value in module.terms(batch, 0.1).items()}
     learn(module, batch)
-    after = {name: value.item() for name, value in module.terms(batch).items()}
+    after = {name: value.item() for name, value in module.terms(batch, 0.1).items()}
     for name in ("reconstruction", "cross", "contrast", "speaker"):
         assert after[name] < 0.9 * before[name], name
 
@@ -56,8 +60,16 @@ def test_stage_one_learns(utterances, profile):
 def test_every_term_of_stage_one_reaches_the_content_encoder(utterances, profile):
     module, loader = build_audio(profile, utterances, seed=0)
     batch = next(iter(loader))
-    terms = module.terms(batch)
-    for name in ("reconstruction", "cross", "invariance", "viseme", "contrast", "covariance"):
+    terms = module.terms(batch, 0.1)
+    for name in (
+        "reconstruction",
+        "cross",
+        "cycle",
+        "invariance",
+        "viseme",
+        "contrast",
+        "covariance",
+    ):
         gradient = torch.autograd.grad(
             terms[name], module.content.out.weight, retain_graph=True, allow_unused=True
         )[0]
@@ -68,10 +80,56 @@ def test_every_term_of_stage_one_reaches_the_content_encoder(utterances, profile
 def test_stage_two_learns_with_the_content_frozen(utterances, profile):
     audio, _ = build_audio(profile, utterances, seed=0)
     module, loader = build_expression(profile, utterances, audio.content, seed=0)
-    batch = next(iter(loader))
-    assert not batch["content"].requires_grad
-    values = learn(module, batch)
+    before = audio.content.out.weight.clone()
+    values = learn(module.eval(), next(iter(loader)))
     assert values[-1] < 0.6 * values[0]
+    assert torch.equal(audio.content.out.weight, before)
+
+
+def test_the_sync_expert_learns_and_then_judges(utterances, profile):
+    sync, loader = build_sync(profile, utterances, seed=0)
+    sync.log = lambda *_, **__: None
+    batch = next(iter(loader))
+    values = learn(sync, batch, steps=60)
+    assert values[-1] < 0.7 * values[0]
+    audio, _ = build_audio(profile, utterances, seed=0)
+    module, _ = build_expression(profile, utterances, audio.content, sync.expert, seed=0)
+    terms = module.terms(batch)
+    gradient = torch.autograd.grad(terms["sync"], module.expression.units.weight)[0]
+    assert gradient.abs().sum() > 0
+    assert not any(p.requires_grad for p in module.expert.parameters())
+    assert "sync" not in build_expression(profile, utterances, audio.content, seed=0)[0].terms(
+        batch
+    )
+
+
+def test_strangers_voices_are_learned_by_both_nets(utterances, profile):
+    audio, _ = build_audio(profile, utterances, seed=0)
+    mouth, _ = build_expression(profile, utterances, audio.content, seed=0)
+    joint, loader = build_joint(
+        profile, utterances, audio.content, mouth.expression, audio=audio, seed=0
+    )
+    batch = next(iter(loader))
+    _, strangers = joint.terms(batch)
+    for name in ("stranger_landmark", "stranger_opening"):
+        for weight in (joint.expression.units.weight, joint.content.out.weight):
+            gradient = torch.autograd.grad(strangers[name], weight, retain_graph=True)[0]
+            assert gradient.abs().sum() > 0, name
+    rates = [g["lr"] for g in joint.configure_optimizers()["optimizer"].param_groups]
+    assert rates[1] == pytest.approx(0.1 * rates[0])
+    values = learn(joint.eval(), batch)
+    assert values[-1] < 0.8 * values[0]
+
+
+def test_a_stranger_who_is_right_costs_nothing(utterances, profile):
+    audio, _ = build_audio(profile, utterances, seed=0)
+    mouth, _ = build_expression(profile, utterances, audio.content, seed=0)
+    joint, loader = build_joint(profile, utterances, audio.content, mouth.expression, seed=0)
+    face = side_of(next(iter(loader)), "2")
+    right = joint._strangers(face["change"], face, face["known"])
+    assert all(value.item() == 0 for value in right.values())
+    wrong = joint._strangers(face["change"] + 0.1, face, face["known"])
+    assert all(value.item() > 0 for value in wrong.values())
 
 
 def test_the_landmark_loss_alone_moves_the_units(utterances, profile):
@@ -89,33 +147,37 @@ def test_ablations_are_configurations(utterances, profile):
     raw = replace(profile, network=replace(profile.network, disentangle=False))
     audio, _ = build_audio(profile, utterances, seed=0)
     module, loader = build_expression(raw, utterances, audio.content, seed=0)
-    assert next(iter(loader))["content"].shape[-1] == 322
+    assert module.expression.window.in_channels == 322
     assert torch.isfinite(module.terms(next(iter(loader)))["units"])
     weights = profile.expression_weights.without_landmarks()
     assert weights.landmark == weights.opening == weights.width == weights.identity == 0
     assert weights.units == profile.expression_weights.units
+    joint = profile.joint_weights.without_landmarks()
+    assert joint.stranger_landmark == joint.stranger_opening == 0
 
 
-def test_content_of_a_whole_clip_equals_what_the_driver_hears(utterances, profile):
-    audio, _ = build_audio(profile, utterances, seed=0)
-    module, _ = build_expression(profile, utterances, audio.content, seed=0)
-    driver = OptDriver(audio.content, module.expression, profile.network)
-    with torch.no_grad():
-        heard = driver.content_of(utterances[1].views[1])
-    torch.testing.assert_close(encode(audio.content, utterances)[1][1], heard[0])
-
-
-def test_train_opt_writes_a_driver_that_answers(manifest, tmp_path, utterances):
-    short = replace(
-        PROFILES["smoke"], audio=StageBudget(3, 2, 24), expression=StageBudget(3, 2, 24)
-    )
+def test_train_opt_writes_a_driver_that_answers_and_can_be_gone_on_from(
+    manifest, tmp_path, utterances
+):
+    little = StageBudget(2, 2, 24)
+    short = replace(PROFILES["smoke"], audio=little, sync=little, expression=little, joint=little)
     folder = train_opt(manifest, tmp_path / "run", profile=short, device="cpu")
     assert folder == tmp_path / "run" / "checkpoint"
     driver = OptDriver.from_pretrained(folder)
-    frames = driver.expression(
-        torch.zeros(16_000).numpy(), utterances[0].identity, torch.zeros(52).numpy()
-    )
+    silence = torch.zeros(16_000).numpy()
+    frames = driver.expression(silence, utterances[0].identity, torch.zeros(52).numpy())
     assert frames.shape == (25, 52)
+    none = replace(short, **dict.fromkeys(("audio", "sync", "expression", "joint"), ZERO))
+    again = OptDriver.from_pretrained(
+        train_opt(manifest, tmp_path / "more", profile=none, device="cpu", start=folder)
+    )
+    for name in ("content", "net"):
+        states = [getattr(one, name).state_dict() for one in (driver, again)]
+        for key, value in states[0].items():
+            torch.testing.assert_close(value, states[1][key], rtol=1e-3, atol=1e-3)
+    wider = replace(none, network=replace(none.network, content_dim=24))
+    with pytest.raises(WeightsError, match="other sizes"):
+        train_opt(manifest, tmp_path / "wide", profile=wider, device="cpu", start=folder)
 
 
 def test_an_untrained_driver_is_refused(tmp_path, driver):
