@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from forensics.calibration_error import reliability
+from forensics.inspection.answers import UNLIKE
 from forensics.inspection.person import Kept
 from forensics.inspection.result import Inspection, TrackFinding
 from forensics.report.face_figures import overlay, plot_reliability, plot_scores
@@ -110,6 +111,7 @@ def _face(track: TrackFinding, kept: tuple[Kept, ...]) -> dict[str, Any]:
         "score": "-" if verdict.score is None else f"{verdict.score:.4g}",
         "probability": _percent(verdict.probability),
         "thresholds": thresholds,
+        "unlike": None if UNLIKE not in verdict.evidence else f"{verdict.evidence[UNLIKE]:.2f}",
         "regions": [(name, f"{value:.2f}") for name, value in track.regions.items()],
         "segments": [
             (_clock(one.start), _clock(one.end), f"{one.score:.3g}") for one in track.segments
