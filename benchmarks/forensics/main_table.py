@@ -25,11 +25,11 @@ def main_rows(shop: Workshop, status: str) -> Rows:
     for learnt in (*DATASETS, ALL):
         for name in MODELS:
             detectors = [shop.taught(name, learnt, seed) for seed in shop.plan.seeds]
-            rows += tested(shop, detectors, f"{name}, learnt {learnt}", status, learnt)
+            rows += judged_rows(shop, detectors, f"{name}, learnt {learnt}", status, learnt)
     return rows
 
 
-def tested(
+def judged_rows(
     shop: Workshop,
     detectors: Sequence[Detector],
     title: str,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.forensics.ablation_table import ablation_rows
 from benchmarks.forensics.exploitability import exploit_rows
-from benchmarks.forensics.main_table import main_rows, tested
+from benchmarks.forensics.main_table import main_rows, judged_rows
 from benchmarks.forensics.maps_table import lit_authentic, located, map_rows
 from benchmarks.forensics.material import ALL
 from benchmarks.forensics.robustness import robust_rows
@@ -27,8 +27,8 @@ def shipped_rows(shop: Workshop, name_or_dir: str | Path, status: str) -> Rows:
     title = "focus, shipped" if str(name_or_dir) == "focus" else "focus"
     rows: Rows = []
     for quality in sorted(set(shop.material.quality.tolist())):
-        rows += tested(shop, [detector], title, status, ALL, quality=quality)
-        rows += tested(shop, [detector], title, status, ALL, quality=quality, datasets=(ALL,))
+        rows += judged_rows(shop, [detector], title, status, ALL, quality=quality)
+        rows += judged_rows(shop, [detector], title, status, ALL, quality=quality, datasets=(ALL,))
     calibration = read_calibration(folder_of(name_or_dir))
     if calibration is not None:
         rows.append(

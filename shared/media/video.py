@@ -207,7 +207,7 @@ class VideoReader:
     def _spread_frames(self, count: int) -> Generator[tuple[float, Frame], None, None]:
         duration = Fraction(self.info.duration or 0)
         with self._opened() as (container, stream):
-            if duration > 0 and len(key_times(stream)) > 1:
+            if duration > 0 and key_times(stream):
                 found = sought_frames(container, stream, duration, count, self._complaints)
                 for time, frame in found:
                     yield float(time), self._upright(frame)

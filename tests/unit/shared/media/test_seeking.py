@@ -77,7 +77,7 @@ def test_no_frames_are_no_number(film):
 
 
 def test_a_held_frame_is_left_out_after_a_while_and_time_goes_on():
-    timed = [(Fraction(0), Fraction(1, 25), "a"), (Fraction(500), Fraction(1, 25), "b")]
+    timed = [(Fraction(0), Fraction(1, 25), "a"), (Fraction(500), Fraction(1, 5), "b")]
     found = list(ticks(timed, Fraction(5), hold=Fraction(10)))
     assert [item for _, item in found] == ["a"] * 50 + ["b"]
     assert found[-1][0] == 2500
