@@ -9,6 +9,9 @@ from torch import Tensor
 
 Picture = NDArray[np.uint8]
 
+ORIGINAL = "original"
+"""Name of the picture in question among the pictures of its evidence."""
+
 
 def as_picture(image: Tensor) -> Picture:
     """Return ``(3, H, W)`` or ``(1, H, W)`` around [0, 1] as uint8 RGB ``(H, W, 3)``.

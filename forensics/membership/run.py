@@ -6,12 +6,13 @@ import itertools
 import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from forensics.membership.panels import ORIGINAL, as_picture
 from forensics.membership.pictures import Picture, PictureFiles
 from forensics.membership.protocol import Attack, Evidence, Scores, batch_generator
 from forensics.membership.registry import settings_of
@@ -87,6 +88,8 @@ def evidence_of(
 ) -> Evidence:
     """Return the evidence of one picture, with the noise that it had in :func:`score_images`.
 
+    An attack that shows nothing leaves the picture itself.
+
     Raises:
         InputError: If the picture could not be read, or the attack gives no evidence.
     """
@@ -101,7 +104,10 @@ def evidence_of(
     )
     if not scores.evidence:
         raise InputError(f"{attack.title} gives no evidence")
-    return scores.evidence[0]
+    found = scores.evidence[0]
+    if found.pictures:
+        return found
+    return replace(found, pictures={ORIGINAL: as_picture(picture.image)})
 
 
 def _cache(path: str | Path, attack: Attack, target: Target, seed: int, rank: int) -> ScoreCache:

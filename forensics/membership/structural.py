@@ -43,7 +43,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from forensics.membership.inversion import Text, denoise, invert
-from forensics.membership.panels import as_picture, heat_picture
+from forensics.membership.panels import ORIGINAL, as_picture, heat_picture
 from forensics.membership.protocol import Evidence, Scores, image_generators
 from forensics.membership.settings import check_choice
 from forensics.membership.ssim import NATIVE, OFFICIAL, SsimSettings, ssim, ssim_map
@@ -168,7 +168,7 @@ class Structural:
                     "ssim_curve": rows[index].tolist(),
                 },
                 pictures={
-                    "original": as_picture(images[index]),
+                    ORIGINAL: as_picture(images[index]),
                     self._shown: as_picture(decoded[index]),
                     "SSIM map (yellow: kept)": heat_picture(maps[index, 0]),
                 },

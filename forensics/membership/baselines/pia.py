@@ -56,7 +56,11 @@ class PIA:
         # 3.
         error = (e0 - target.eps(z_t, self.t, condition)).double()
         values = error.abs().pow(self.p).flatten(1).sum(1)
-        wording = (lambda v: f"The noise is predicted again up to {v:.4g}.") if evidence else None
+        wording = (
+            (lambda v: f"The model sees the noise that it added itself with an error of {v:.4g}.")
+            if evidence
+            else None
+        )
         return answer(self, values, target.calls - before, wording)
 
     def scaled(self, e0: Tensor) -> Tensor:

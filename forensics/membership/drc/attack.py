@@ -37,12 +37,12 @@ from torch import Tensor
 
 from forensics.membership.drc import compare, degrade, restore
 from forensics.membership.inversion import Text
-from forensics.membership.panels import as_picture, heat_picture
+from forensics.membership.panels import ORIGINAL, as_picture, heat_picture
 from forensics.membership.protocol import Evidence, Scores, image_generators
 from forensics.membership.target import Target
 from shared.errors import InputError
 
-ORIGINAL, MASK, DEGRADED = "original", "mask (white: made anew)", "degraded"
+MASK, DEGRADED = "mask (white: made anew)", "degraded"
 GIVEN = (ORIGINAL, MASK, DEGRADED)
 """Names of the pictures that were there before the model was asked."""
 

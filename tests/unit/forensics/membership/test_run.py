@@ -165,6 +165,7 @@ def test_evidence_can_be_had_later_for_one_picture():
     scores = score_images(Noisy(), target(), pictures, None, 4, 5)
     told = evidence_of(Noisy(), target(), pictures[7], seed=5)
     assert told.sentence == f"It is {scores.values[7]:.6f}."
+    assert told.pictures["original"].shape == (4, 4, 3)  # the attack itself shows nothing
     with pytest.raises(InputError, match="broken"):
         evidence_of(Noisy(), target(), Picture(0, Path("x"), None, InputError("broken")))
 
