@@ -64,12 +64,15 @@ def marks(
 @app.command("audit")
 def audit_command(
     model: Annotated[
-        str, typer.Argument(help="Folder of a diffusers pipeline, or the id of one on the hub.")
+        str,
+        typer.Argument(
+            help="Folder of a diffusers pipeline, id of one on the hub, target-emoji or target-portraits."
+        ),
     ],
     images: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(help="The pictures in question: files, folders, lists of paths (.txt)."),
-    ],
+    ] = None,
     method: Annotated[str, typer.Option(help="structural, drc or one of their rivals.")] = "drc",
     members: Annotated[
         Path | None, typer.Option(help="Pictures known to be in the training set.")
@@ -112,12 +115,16 @@ def audit_command(
     An answer needs known members and non-members; controls that cannot know the answer run beside the method. The same
     command goes on where it was stopped. Exit code 2 when a picture could not be examined; the others are all the same.
 
+    The models in the box bring pictures of their own.
+
     Examples:
+      forensics audit target-emoji --method pia --report out.html
       forensics audit MODEL photo.png --members A --nonmembers B --report out.html
       forensics audit MODEL FOLDER --method structural --set preset=official --members A --nonmembers B --json out.json
     """
     from forensics.membership.audit import audit
     from forensics.membership.known import known_pictures
+    from forensics.membership.shipped import Question
     from forensics.report.membership import write_report
 
     outputs = [path for path in (report, as_json) if path is not None]
@@ -126,11 +133,12 @@ def audit_command(
             raise OutputError(f"there is no folder {path.parent}", fix="make it first")
     if work is None and outputs:
         work = outputs[0].with_suffix(".scores")
+    asked = Question(model, images or [], members, nonmembers, captions).completed()
     with _bar() as progress:
         found = audit(
-            model, images, method=method, settings=_settings(setting or []),
-            calibration=known_pictures(members, nonmembers), caption=caption, captions=captions,
-            captioner=captioner, reference=reference, error_rate=error_rate, seed=seed,
+            asked.model, asked.images, method=method, settings=_settings(setting or []),
+            calibration=known_pictures(asked.members, asked.nonmembers), caption=caption,
+            captions=asked.captions, captioner=captioner, reference=reference, error_rate=error_rate, seed=seed,
             batch_size=batch_size, device=device, allow_download=allow_download, work=work,
             progress=_shown(progress),
         )  # fmt: skip

@@ -40,7 +40,7 @@ class ClosedFormTarget:
         self.channels = 3
         self.device = images.device
         self.alphas_cumprod = alphas_cumprod(linear_betas()) if abar is None else abar.double()
-        self.clean_limit = None
+        self.clean_limit: float | None = None
         self.conditional = False
         self.trained = True
         self.calls = 0
