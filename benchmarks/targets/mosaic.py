@@ -16,7 +16,9 @@ from diffusers import AutoencoderKL
 from diffusers.models.downsampling import Downsample2D
 from diffusers.models.resnet import ResnetBlock2D
 from diffusers.models.upsampling import Upsample2D
-from torch import nn
+from torch import Tensor, nn
+
+from shared.errors import InputError
 
 _COLOURS = 3
 _CHANNELS = 2 * _COLOURS + 2
@@ -35,8 +37,7 @@ def begin_as_mosaic(vae: AutoencoderKL) -> AutoencoderKL:
     """
     for block in vae.modules():
         if isinstance(block, ResnetBlock2D):
-            nn.init.zeros_(block.conv2.weight)
-            nn.init.zeros_(block.conv2.bias)
+            _empty(block.conv2)
             if block.conv_shortcut is not None:
                 _pass_on(block.conv_shortcut)
         elif isinstance(block, Downsample2D):
@@ -48,17 +49,25 @@ def begin_as_mosaic(vae: AutoencoderKL) -> AutoencoderKL:
         _pair(first)
         _join(last)
     latent = vae.config.latent_channels
-    nn.init.zeros_(encoder.conv_out.weight[latent:])
-    nn.init.constant_(encoder.conv_out.bias[latent:], _LOG_VARIANCE)
+    encoder.conv_out.weight[latent:] = 0.0
+    encoder.conv_out.bias[latent:] = _LOG_VARIANCE
     _pass_on(vae.quant_conv)
     _pass_on(vae.post_quant_conv)
     return vae
 
 
+def _empty(conv: nn.Conv2d) -> Tensor:
+    """Set all weights to nothing and return the bias, which every convolution of these blocks has."""
+    conv.weight.zero_()
+    bias = conv.bias
+    if bias is None:
+        raise InputError("a convolution has no bias", expected="diffusers' autoencoder blocks")
+    return bias.zero_()
+
+
 def _pass_on(conv: nn.Conv2d, where: slice | None = None, share: float = 1.0) -> None:
     """Let channel i through as channel i, from the kernel's middle or from ``where`` of its rows and columns."""
-    nn.init.zeros_(conv.weight)
-    nn.init.zeros_(conv.bias)
+    _empty(conv)
     middle = conv.kernel_size[0] // 2
     place = where or slice(middle, middle + 1)
     for channel in range(min(conv.weight.shape[:2])):
@@ -67,19 +76,19 @@ def _pass_on(conv: nn.Conv2d, where: slice | None = None, share: float = 1.0) ->
 
 def _pair(conv: nn.Conv2d) -> None:
     """Turn three colours into pairs of both signs and a constant pair, the other channels into nothing."""
-    nn.init.zeros_(conv.weight)
-    nn.init.zeros_(conv.bias)
+    bias = _empty(conv)
     for colour in range(_COLOURS):
         conv.weight[2 * colour, colour, 1, 1] = 1.0
         conv.weight[2 * colour + 1, colour, 1, 1] = -1.0
-    conv.bias[_CHANNELS - 2] = _CONSTANT
-    conv.bias[_CHANNELS - 1] = -_CONSTANT
+    bias[_CHANNELS - 2] = _CONSTANT
+    bias[_CHANNELS - 1] = -_CONSTANT
 
 
 def _join(conv: nn.Conv2d) -> None:
     """Turn the pairs back into three colours; what else it makes stays as it was drawn."""
-    nn.init.zeros_(conv.weight[:_COLOURS])
-    nn.init.zeros_(conv.bias[:_COLOURS])
+    conv.weight[:_COLOURS] = 0.0
+    if conv.bias is not None:
+        conv.bias[:_COLOURS] = 0.0
     for colour in range(_COLOURS):
         conv.weight[colour, 2 * colour, 1, 1] = 1.0
         conv.weight[colour, 2 * colour + 1, 1, 1] = -1.0
