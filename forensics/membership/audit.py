@@ -25,6 +25,7 @@ from forensics.membership.pictures import read_images
 from forensics.membership.protocol import Attack, Scores
 from forensics.membership.registry import attack as make_attack
 from forensics.membership.registry import attack_class, attacks
+from forensics.membership.run import own_device
 from forensics.membership.target import Target, open_target
 from forensics.verdict import Reason
 from shared.errors import InputError
@@ -117,7 +118,8 @@ def audit(
 
 def _open(target: str | Path | Target, device: str, allow_download: bool) -> Target:
     if isinstance(target, str | Path):
-        return open_target(target, device=device, allow_download=allow_download)
+        place = own_device(device)
+        return open_target(target, device=place, allow_download=allow_download)
     return target
 
 

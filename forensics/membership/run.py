@@ -110,6 +110,17 @@ def evidence_of(
     return replace(found, pictures={ORIGINAL: as_picture(picture.image)})
 
 
+def own_device(device: str) -> str:
+    """Return where this process's model runs: under a launcher ``cuda`` means the GPU of the process's number.
+
+    Example:
+        >>> own_device("cpu"), own_device("cuda:1")
+        ('cpu', 'cuda:1')
+    """
+    number = os.environ.get("LOCAL_RANK")
+    return f"cuda:{number}" if device == "cuda" and number is not None else device
+
+
 def _cache(path: str | Path, attack: Attack, target: Target, seed: int, rank: int) -> ScoreCache:
     run = {"attack": settings_of(attack), "model": target.fingerprint(), "seed": seed}
     return ScoreCache(Path(path), sha256_of_json(run), rank)

@@ -19,7 +19,7 @@ from forensics.membership.closed_form import ClosedFormTarget
 from forensics.membership.pictures import Picture, as_pictures, read_images
 from forensics.membership.protocol import Evidence, Scores, image_generators
 from forensics.membership.registry import attack
-from forensics.membership.run import evidence_of, score_images
+from forensics.membership.run import evidence_of, own_device, score_images
 from shared.errors import InputError, WeightsError
 from shared.media.image import write_image
 
@@ -183,6 +183,17 @@ def test_memory_does_not_grow_with_the_pictures():
     peak(8)
     few, many = peak(40), peak(400)
     assert many - few < 360 * 1500  # a row of numbers each, no pixels (49 kB each)
+
+
+def test_each_process_of_a_launcher_takes_a_gpu_of_its_own(monkeypatch):
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    assert own_device("cuda") == "cuda"
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    assert (own_device("cuda"), own_device("cuda:1"), own_device("cpu")) == (
+        "cuda:3",
+        "cuda:1",
+        "cpu",
+    )
 
 
 PROGRAM = """
