@@ -63,7 +63,7 @@ def plot_calibration(known: Calibration, questioned: Sequence[float]) -> Figure:
     edges = np.histogram_bin_edges(pooled, bins=24).tolist()
     for decision, scores in ((known.direction, known.positives), (other, known.negatives)):
         axes.hist(
-            scores, edges, color=COLOURS[decision], alpha=0.55, label=f"known {decision}s ({len(scores)})"
+            scores, edges, color=COLOURS[decision], alpha=0.55, label=f"known: {decision} ({len(scores)})"
         )  # fmt: skip
     for decision, threshold in known.thresholds().items():
         arrow = "→" if decision is known.direction else "←"
@@ -77,7 +77,7 @@ def plot_calibration(known: Calibration, questioned: Sequence[float]) -> Figure:
         questioned, np.full(len(questioned), 1.06 * top), "v", color="black", markersize=6,
         label="in question", clip_on=False,
     )  # fmt: skip
-    axes.set(xlabel=f"score (larger speaks for: {known.direction})", ylabel="known pictures")
+    axes.set(xlabel=f"score (larger speaks for: {known.direction})", ylabel="known examples")
     axes.set_ylim(0, 1.15 * top)
     axes.legend(fontsize="small", bbox_to_anchor=(1.01, 1), loc="upper left", frameon=False)
     return figure
