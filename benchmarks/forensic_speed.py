@@ -145,7 +145,7 @@ def inspection_rows(
     timings = take_turns(tasks, runs)
     rows: Rows = []
     for name, timing in timings.items():
-        target = {"target": "<= 8"} if f"{FEW} frames" in name else {}
+        target: dict[str, Any] = {"target": "<= 8"} if f"{FEW} frames" in name else {}
         rows.append(_seconds(name, timing, protocol, **target))
     parts, total = seconds_within(STAGES, tasks["a minute, five frames a second"])
     alone, _ = seconds_within({_DECODING: STAGES[_DECODING]}, lambda: read_marks(minute))
@@ -166,7 +166,7 @@ def _seconds(name: str, timing: Timing, protocol: str, **more: Any) -> dict[str,
     return row(
         name, timing.median, unit="s", status="tiny", table=TABLE, n=len(timing.seconds),
         protocol=f"{protocol}, median of runs taken in turns",
-        **{"quartiles s": f"{low:.2f} to {high:.2f}"}, **more,
+        **more, **{"quartiles s": f"{low:.2f} to {high:.2f}"},  # type: ignore[arg-type]
     )  # fmt: skip
 
 
@@ -243,11 +243,14 @@ def extraction_rows(*, runs: int, threads: int) -> tuple[Rows, list[str]]:
             for box, true in zip(found, boxes, strict=True)
         ]
         seconds = timings[name].median
+        more: dict[str, Any] = {
+            "recall": float(np.mean(hits)), "ms/frame": 1000 * seconds / len(frames)
+        }  # fmt: skip
         rows.append(
             row(
                 f"faces a second: {name}", sum(hits) / seconds, unit="faces/s", status="tiny", n=len(frames),
                 table=EXTRACTION, protocol=f"{SIZE[0]} x {SIZE[1]} px frames, one thread of dlib, {threads} of ours",
-                **{"recall": float(np.mean(hits)), "ms/frame": 1000 * seconds / len(frames)},
+                **more,
             )
         )  # fmt: skip
     if len(rows) == 2:

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -144,16 +145,18 @@ def cue_rows(measured: dict[str, list[CueFindings]], steps: int) -> Rows:
             for figure in vars(findings[0])
         }
         both = [one.both for one in findings]
-        target = {"target": ">= 0.9"} if name == "FoCus" else {}
+        more: dict[str, Any] = {"target": ">= 0.9"} if name == "FoCus" else {}
+        more |= {
+            "of the seeds": f"{number(min(both))} to {number(max(both))}", "texture": mean["texture"],
+            "tint": mean["tint"], "IoU at 0.5": mean["iou"], "best IoU": mean["best_iou"],
+            "mass in mask": mean["mass"], "AUC": mean["auc"],
+            "posterior on authentic": mean["authentic"],
+        }  # fmt: skip
         rows.append(
             row(
                 f"faces in which both cues are found: {name}", mean["both"], status="tiny",
                 n=len(findings), protocol=f"{steps} steps, held-out synthetic faces, n seeds; {trivial}",
-                **{"of the seeds": f"{number(min(both))} to {number(max(both))}",
-                   "texture": mean["texture"], "tint": mean["tint"], "IoU at 0.5": mean["iou"],
-                   "best IoU": mean["best_iou"], "mass in mask": mean["mass"], "AUC": mean["auc"],
-                   "posterior on authentic": mean["authentic"]},
-                **target,
+                **more,
             )
         )  # fmt: skip
     return rows

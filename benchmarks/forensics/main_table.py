@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,15 +47,14 @@ def judged_rows(
         scores = np.stack([shop.judged(detector, faces) for detector in detectors])
         frame, video = frame_and_video(shop, scores, faces)
         kind = "in-dataset" if learnt in (dataset, ALL) else "cross-dataset"
-        target = {"target": ">= 0.95"} if kind == "in-dataset" and title.startswith(FOCUS) else {}
+        goal = kind == "in-dataset" and title.startswith(FOCUS)
+        more: dict[str, Any] = {"target": ">= 0.95"} if goal else {}
+        more |= {name: told(frame[name]) for name in ("AP", "EER", "TPR at 1 % FPR")}
+        more |= {f"video {name}": told(video[name]) for name in ("AUC", "EER")}
         rows.append(
             row(
                 f"frame AUC: {title}; judged on {dataset} {quality}", frame["AUC"], status=status,
-                protocol=kind, seed=shop.plan.seeds[0],
-                **{"AP": told(frame["AP"]), "EER": told(frame["EER"]),
-                   "TPR at 1 % FPR": told(frame["TPR at 1 % FPR"]),
-                   "video AUC": told(video["AUC"]), "video EER": told(video["EER"])},
-                **target,
+                protocol=kind, seed=shop.plan.seeds[0], **more,
             )
         )  # fmt: skip
     return rows

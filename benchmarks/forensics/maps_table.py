@@ -6,7 +6,9 @@ left of a face without what a map shows.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 import cv2
 import numpy as np
@@ -40,18 +42,15 @@ def map_rows(shop: Workshop, status: str) -> Rows:
     """Return the figures of all providers' maps."""
     seed = shop.plan.seeds[0]
     sources = {name: provider(shop, name, ALL, seed) for name in COMPARED}
+    makers = {name: partial(shop.maps, source) for name, source in sources.items()}
     rows: Rows = []
-    for name, source in sources.items():
-        rows += located(shop, name, lambda faces, own=source: shop.maps(own, faces), status)
+    for name, maker in makers.items():
+        rows += located(shop, name, maker, status)
     for source in sources.values():
         if isinstance(source, FocusMaps | CarpMaps):
             rows.append(lit_authentic(shop, source.name, source.detector, status))
     judge = shop.taught(JUDGE, ALL, seed)
-    return rows + evidence(shop, judge, {n: _maker(shop, s) for n, s in sources.items()}, status)
-
-
-def _maker(shop: Workshop, source: object) -> Callable[[Faces], Maps]:
-    return lambda faces: shop.maps(source, faces)  # type: ignore[arg-type]
+    return rows + evidence(shop, judge, makers, status)
 
 
 def located(
@@ -66,7 +65,7 @@ def located(
             full_size(maps(faces), whole.size), masks_of(whole, faces), whole.people[faces],
             seed=0, resamples=shop.plan.resamples,
         )  # fmt: skip
-        cells = {
+        cells: dict[str, Any] = {
             name: told(value) if isinstance(value, Interval) else value
             for name, value in found.items() if name != "IoU at 0.5"
         }  # fmt: skip
@@ -126,7 +125,7 @@ def lent(maps: Maps, labels: NDArray[np.int64], seed: int) -> Maps:
 
 
 def evidence(
-    shop: Workshop, judge: Detector, makers: dict[str, Callable[[Faces], Maps]], status: str
+    shop: Workshop, judge: Detector, makers: Mapping[str, Callable[[Faces], Maps]], status: str
 ) -> Rows:
     """Return completeness, deletion and insertion of each provider's maps, the masks' and chance's beside them."""
     whole = shop.material.faces
@@ -139,7 +138,7 @@ def evidence(
         frames = without(whole.frames[faces], lent(maps, labels, 0) >= SHOWN)
         rest = shop.kept(
             ["rest", judge.sha256, shop.material.sha256, faces, maps],
-            lambda shown=frames: judge.detect(shown).scores,
+            partial(_scores, judge, frames),
         )
         rows += [
             row(
@@ -156,6 +155,10 @@ def evidence(
     return rows
 
 
+def _scores(judge: Detector, frames: Images) -> NDArray[np.float64]:
+    return judge.detect(frames).scores
+
+
 def _few(shop: Workshop) -> Faces:
     """Return some test faces of each class, spread over people."""
     faces, most = shop.material.rows(ALL, "test", frames=1), shop.plan.pictures
@@ -167,7 +170,7 @@ def _few(shop: Workshop) -> Faces:
 
 
 def _some_maps(
-    shop: Workshop, name: str, makers: dict[str, Callable[[Faces], Maps]], faces: Faces
+    shop: Workshop, name: str, makers: Mapping[str, Callable[[Faces], Maps]], faces: Faces
 ) -> Maps:
     whole = shop.material.faces
     if name == "known":

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,7 +145,7 @@ def read_material(
             family = str(one.extra["family"]) if is_forged(one) else ""
             row = family, str(one.extra["target"]), str(one.extra["quality"]), one.split
             facts += [row] * clip.frames
-    columns: list[Any] = [np.array(column) for column in zip(*facts, strict=True)]
+    family, target, quality, split = (np.array(column) for column in zip(*facts, strict=True))
     told = [[clip.id, clip.extra.get("chain")] for clip in source]
     cut = [[clip.id, clip.frames, clip.size] for manifest in manifests for clip in manifest]
-    return Material(joined(parts), *columns, sha256_of_json([told, cut]))
+    return Material(joined(parts), family, target, quality, split, sha256_of_json([told, cut]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import cv2
 import numpy as np
@@ -105,13 +106,14 @@ def robust_rows(shop: Workshop, detector: FocusDetector, title: str, status: str
             return np.array([auc(s[forged], s[authentic]), *means])
 
         area, kept, lost = over_people(figures, people, seed=0, resamples=shop.plan.resamples)
-        target = {"target": "map cosine >= 0.8"} if name == "JPEG 50" else {}
+        more: dict[str, Any] = {"target": "map cosine >= 0.8"} if name == "JPEG 50" else {}
+        more |= {"map cosine, right before": told(kept), "map cosine, wrong before": _or_none(lost)}
         rows.append(
             row(
                 f"frame AUC: {title}, {name}", area, status=status, seed=0,
                 protocol="all datasets, c23, test people; cosine of forged faces' maps before and after",
                 table="Robustness of decision and map",
-                **{"map cosine, right before": told(kept), "map cosine, wrong before": _or_none(lost)}, **target,
+                **more,
             )
         )  # fmt: skip
     return rows

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.forensics.ablation_table import ablation_rows
 from benchmarks.forensics.exploitability import exploit_rows
-from benchmarks.forensics.main_table import main_rows, judged_rows
+from benchmarks.forensics.main_table import judged_rows, main_rows
 from benchmarks.forensics.maps_table import lit_authentic, located, map_rows
 from benchmarks.forensics.material import ALL
 from benchmarks.forensics.robustness import robust_rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from benchmarks.forensics.workshop import FOCUS, Workshop
 from forensics.detectors.detector import MapDetector
@@ -39,10 +40,12 @@ def provider(shop: Workshop, name: str, datasets: str | Sequence[str], seed: int
             raise InputError("FoCus' maps come from FoCus", found=type(focus).__name__)
         return CarpMaps(focus) if name == "carp" else FocusMaps(focus)
     if name in ("gradcam", "rfm", "rollout"):
-        kind = {"gradcam": GradCam, "rfm": ForgeryAttention, "rollout": AttentionRollout}[name]
+        kinds: dict[str, Any] = {
+            "gradcam": GradCam, "rfm": ForgeryAttention, "rollout": AttentionRollout
+        }  # fmt: skip
         detector = shop.taught("vit-map" if name == "rollout" else CAM_OF, datasets, seed)
         if not isinstance(detector, MapDetector):
             raise InputError("these maps come from a detector", found=type(detector).__name__)
-        found: MapProvider = kind(detector)
+        found: MapProvider = kinds[name](detector)
         return found
     return provider_named(name)

@@ -33,7 +33,7 @@ def teaching_rows(shop: Workshop, status: str) -> Rows:
                 row(
                     f"cross-dataset frame AUC: {detector}, maps of {name}", abroad, status=status,
                     seed=plan.seeds[0], protocol=f"learnt {', '.join(plan.taught_on)}; mean over the others",
-                    **{"in-dataset": told(home)}, table="Maps as teachers",
+                    table="Maps as teachers", **{"in-dataset": told(home)},  # type: ignore[arg-type]
                 )
             )  # fmt: skip
         if {OURS, AGAINST} <= scores.keys():

@@ -5,6 +5,7 @@ OUT/models/<cell>/checkpoint/     OUT/arrays/<what>-<cell>.npy
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -160,7 +161,12 @@ class Workshop:
 
     def kept(self, facts: Sequence[Any], make: Callable[[], Any]) -> NDArray[Any]:
         """Return an array that was made before, or make and keep it."""
-        place = self.out / "arrays" / f"{facts[0]}-{sha256_of_json(list(facts))[:24]}.npy"
+        told = [
+            hashlib.sha256(np.ascontiguousarray(one).tobytes()).hexdigest()
+            if isinstance(one, np.ndarray) else one
+            for one in facts
+        ]  # fmt: skip
+        place = self.out / "arrays" / f"{facts[0]}-{sha256_of_json(told)[:24]}.npy"
         if place.is_file():
             return np.asarray(np.load(place, allow_pickle=False))
         made = np.asarray(make())

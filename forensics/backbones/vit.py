@@ -211,7 +211,8 @@ class _Stem(nn.Sequential):
     @property
     def weight(self) -> Tensor:
         """The last convolution's: the transformer asks its embedding for the kind of number."""
-        return self[-1].weight
+        last: nn.Conv2d = self[-1]  # type: ignore[assignment]
+        return last.weight
 
 
 def _stem(channels: int, width: int, patch: int) -> _Stem:
