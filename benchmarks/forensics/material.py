@@ -142,8 +142,8 @@ def read_material(
         parts.append(read_prepared(manifest, corpus=source, progress=progress))
         for clip in manifest:
             one = origin[clip.source.partition(": ")[2]]
-            family = str(one.extra["family"]) if is_forged(one) else ""
-            row = family, str(one.extra["target"]), str(one.extra["quality"]), one.split
+            kind = str(one.extra["family"]) if is_forged(one) else ""
+            row = kind, str(one.extra["target"]), str(one.extra["quality"]), one.split
             facts += [row] * clip.frames
     family, target, quality, split = (np.array(column) for column in zip(*facts, strict=True))
     told = [[clip.id, clip.extra.get("chain")] for clip in source]
