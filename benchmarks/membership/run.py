@@ -24,12 +24,13 @@ from benchmarks.membership.main_table import (
 )
 from benchmarks.membership.plan import Plan
 from benchmarks.membership.scoring import Scorer
+from benchmarks.membership.shifted import shifted_rows
 from benchmarks.membership.subjects import Subject, read_subjects
 from benchmarks.tables import Rows
 
 Keep = Callable[[Rows, dict[str, str]], None]
 
-_SECTIONS = ("claims", "main", "robustness", "structural", "drc", "cost")
+_SECTIONS = ("claims", "main", "shifted", "robustness", "structural", "drc", "cost")
 """In the order of the page."""
 
 _COSTLY = "drc"
@@ -121,7 +122,14 @@ def measure(
         found = ablate_drc(asked, plan, scorer, progress)
         study.rows["drc"] = ablation_rows("DRC", asked, found, draws)
 
-    for step in (main, cost, robust_cheap, structural, drc, robust_all):
+    def shifted(study: _Study) -> None:
+        others = [one.oldest for one in studies if one is not study]
+        if others:
+            progress(f"{study.oldest.name}: another source as non-members")
+            found = shifted_rows(study.subjects, others[0], plan, scorer, draws)
+            study.rows["shifted"] = found
+
+    for step in (main, cost, shifted, robust_cheap, structural, drc, robust_all):
         for study in studies:
             step(study)
             keep(_collected(studies), weights)

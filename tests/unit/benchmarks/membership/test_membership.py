@@ -15,6 +15,7 @@ from benchmarks.membership.cost import repeated, structural_speed_rows
 from benchmarks.membership.main_table import Draws, Line, auc_gap, main_rows
 from benchmarks.membership.plan import entries, plan_named
 from benchmarks.membership.scoring import ClassScores, Scorer
+from benchmarks.membership.shifted import with_strangers
 from benchmarks.membership.subjects import read_subjects
 from benchmarks.tables import write_results
 from forensics.membership.structural import Structural
@@ -41,6 +42,7 @@ def rows_of(folder, table: str) -> list[dict]:
 def test_the_record_becomes_tables(record):
     page = write_results(record / "records", record / "page.md").read_text()
     for title in ("### pixel, 2 epochs", "### latent, 2 epochs", "### Claims, latent",
+                  "### Another source as non-members, pixel",
                   "### Robustness, pixel", "### Ablations of DRC, latent", "### Cost, pixel"):  # fmt: skip
         assert title in page
 
@@ -82,6 +84,17 @@ def test_members_come_first_and_are_those_that_were_learnt(latent_folder, drawn_
     first = subject.images[0].permute(1, 2, 0).mul(255).round().numpy()
     np.testing.assert_array_equal(first, learnt.images[0])
     assert (subject.age, subject.reference_age, subject.first(2).count) == (2, 2, 2)
+
+
+def test_strangers_take_the_place_of_non_members_alone(latent_folder, pixel_folder):
+    subject, other = (read_subjects(folder, 4)[-1] for folder in (pixel_folder, latent_folder))
+    mixed = with_strangers(subject, other)
+    assert torch.equal(mixed.images[:4], subject.images[:4])
+    assert mixed.images.shape == subject.images.shape
+    assert mixed.captions == subject.captions[:4] + other.captions[4:]
+    torch.testing.assert_close(
+        mixed.images[4:].mean(), other.images[4:].mean(), rtol=1e-3, atol=1e-3
+    )
 
 
 def perfect(rng, shift: float) -> ClassScores:
