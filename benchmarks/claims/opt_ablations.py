@@ -11,11 +11,9 @@ Run ``python -m benchmarks.claims.opt_ablations CORPUS [--driver DIR] [--steps N
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -32,6 +30,8 @@ from benchmarks.claims.opt import (
 )
 from benchmarks.claims.opt_driven import ClaimRow, Driven, synthetic
 from benchmarks.claims.opt_faces import face_told
+from benchmarks.tables import Rows, write_record
+from shared.custody import RunRecord
 from shared.data.manifest import Manifest, read_manifest
 from shared.training.run import Budget, fit
 from synthesis.opt.config import PROFILES, OptProfile, StageBudget
@@ -90,7 +90,13 @@ def train_arm(
 
 
 def ablate(
-    driver: OptDriver, manifest: Manifest, *, steps: int, seed: int = 0, cache: Path | None = None
+    driver: OptDriver,
+    manifest: Manifest,
+    *,
+    steps: int,
+    seed: int = 0,
+    cache: Path | None = None,
+    keep: Callable[[list[ClaimRow]], None] | None = None,
 ) -> list[ClaimRow]:
     """Train and measure every arm; each measure's name begins with the arm's.
 
@@ -100,6 +106,7 @@ def ablate(
         steps: Of each arm after the sync expert's, a quarter of them in the joint stage.
         seed: Of everything.
         cache: Folder in which clips are kept once they were read, or None.
+        keep: Called after each arm with the rows so far.
     """
     joint = max(1, steps // 4)
     base = replace(
@@ -108,7 +115,7 @@ def ablate(
     )  # fmt: skip
     known = load_utterances(manifest, "train", variants=0, seed=seed, cache=cache)
     asked = load_utterances(synthetic(manifest), "test", variants=VARIANTS, seed=seed)
-    rows = []
+    rows: list[ClaimRow] = []
     for name, leave_out in ARMS.items():
         arm = Driven(train_arm(leave_out(base), driver, known, seed=seed), asked, seed)
         rows += [
@@ -119,21 +126,42 @@ def ablate(
             for row in experiment(arm)
             if not row.measure.endswith(", truth") and "truth," not in row.measure
         ]
+        if keep is not None:
+            keep(rows)
     return rows
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Ablate a driver on a corpus and write one line of JSON a figure."""
+    """Ablate a driver on a corpus and write a run record, anew after each arm."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.claims.opt_ablations")
     parser.add_argument("corpus", help="folder with manifest.jsonl")
     parser.add_argument("--driver", default="opt", help="name or folder of a checkpoint")
     parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--cache", type=Path, help="folder for clips that were read")
+    parser.add_argument("--record", type=Path, default=Path("runs/records/opt_ablations.json"))
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(1)
     driver = OptDriver.from_pretrained(chosen.driver)
-    for row in ablate(driver, read_manifest(chosen.corpus), steps=chosen.steps, seed=chosen.seed):
-        sys.stdout.write(json.dumps(asdict(row)) + "\n")
+    settings = {"steps": chosen.steps, "seed": chosen.seed}
+    result = RunRecord("benchmarks.opt_ablations", settings=settings)
+    result.weights["opt"] = driver.sha256
+
+    def keep(found: list[ClaimRow]) -> None:
+        rows: Rows = [
+            {
+                "figure": one.measure, "value": one.value, "low": one.low, "high": one.high,
+                "n": one.n, "drawn": one.unit, "seed": one.seed, "protocol": one.protocol,
+                "status": "tiny",
+            }
+            for one in found
+        ]  # fmt: skip
+        write_record(chosen.record, result, rows)
+
+    ablate(
+        driver, read_manifest(chosen.corpus), steps=chosen.steps, seed=chosen.seed,
+        cache=chosen.cache, keep=keep,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":
