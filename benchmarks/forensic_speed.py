@@ -51,6 +51,8 @@ FPS = 25
 MINUTE = 60
 FEW = 32
 CROP = 224
+PER_CLIP = 8
+"""Frames of each clip whose faces are extracted."""
 TABLE = "inspection"
 EXTRACTION = "extraction of faces, beside dlib"
 
@@ -209,7 +211,7 @@ def faces_to_find() -> tuple[list[Image], list[NDArray[np.float32]]]:
     for clip in (c for c in pack if c.video and c.truth):
         points = points68(pack.truth(clip).landmarks)
         for number, frame in enumerate(VideoReader(pack.path(clip.video))):
-            if number >= len(points) or number >= FEW:
+            if number >= min(len(points), PER_CLIP):
                 break
             side = 600
             zoom = side / frame.shape[0]
