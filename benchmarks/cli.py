@@ -81,8 +81,11 @@ def speed_command(
         bool, typer.Option(help="Time the published networks too (minutes on a CPU).")
     ] = True,
     membership: Annotated[
-        bool, typer.Option(help="Time the structural membership attack on 1,000 pictures too.")
+        bool, typer.Option(help="Time the structural membership attack too.")
     ] = True,
+    pictures: Annotated[
+        int, typer.Option(min=10, help="Pictures that the membership attack scores.")
+    ] = 1000,
     forensic: Annotated[
         bool,
         typer.Option(
@@ -90,13 +93,14 @@ def speed_command(
         ),
     ] = True,
     talking: Annotated[
-        bool, typer.Option(help="Time talking heads and attacks; without it inspections alone.")
+        bool, typer.Option("--talking/--no-talking", help="Time talking heads too.")
     ] = True,
     record: Record = None,
 ) -> None:
-    """Frames a second of the whole pipeline by stage, and of published networks; inspections; extraction of faces.
+    """Frames a second of the whole pipeline by stage, and of published networks; inspections; attacks.
 
-    Inspections and extraction have a record of their own, speed_forensics.json.
+    Inspections and extraction of faces have a record of their own, speed_forensics.json, and so has the membership
+    attack, speed_membership.json.
     """
     from benchmarks import speed
     from benchmarks.timing import machine
@@ -109,6 +113,12 @@ def speed_command(
         with using(threads):
             rows, notes = speed_rows(runs=runs, threads=threads)
         finish(RunRecord("benchmarks.speed_forensics", settings=settings, notes=notes), rows, None)
+    if membership:
+        from benchmarks.membership.cost import shipped_speed_rows
+
+        with using(threads):
+            rows = shipped_speed_rows(pictures=pictures, runs=runs, threads=threads)
+        finish(RunRecord("benchmarks.speed_membership", settings=settings), rows, None)
     if not talking:
         return
     result = RunRecord("benchmarks.speed", settings=settings)
@@ -119,10 +129,6 @@ def speed_command(
         ours = speed.our_contenders(pipeline.painter, pipeline.source)
         others = speed.published_contenders() if published else []
         rows += speed.comparison_rows(ours, others, runs=runs, threads=threads)
-        if membership:
-            from benchmarks.membership.cost import shipped_speed_rows
-
-            rows += shipped_speed_rows(runs=runs, threads=threads)
     finish(result, rows, record)
 
 

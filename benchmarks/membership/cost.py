@@ -94,7 +94,7 @@ def structural_speed_rows(
     facts: dict[str, Any] = {
         "table": "Structural membership inference",
         "protocol": f"{pictures} pictures of {images.shape[-1]} px, batches of {batch_size}, median of {runs} runs, "
-        f"{threads} threads, {target.name}",
+        f"{threads} threads, {Path(target.name).name}",
         "status": "tiny",
         "n": runs,
     }

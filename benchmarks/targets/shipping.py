@@ -19,7 +19,7 @@ _ASKED = 5
 """Pictures of each class that stand for those in question."""
 
 LIMIT = 5_000_000
-"""Bytes that a shipped target may take."""
+"""Bytes that the weights of a shipped target may take; its pictures come on top."""
 
 _KEPT = ("model_index.json", "unet", "vae", "text_encoder", "tokenizer", "scheduler")
 
@@ -47,7 +47,7 @@ def ship(
         zoo: Where ``weights/`` lies.
 
     Raises:
-        InputError: If there is no finished checkpoint, or the result is larger than 5 MB.
+        InputError: If there is no finished checkpoint, or its weights are larger than 5 MB.
     """
     root = Path(folder)
     ages = ages_of(root / "members")
@@ -78,7 +78,7 @@ def ship(
         one.take(range(pictures, pictures + _ASKED)).write_images(target / "asked")
     joined(both).write_captions(target / "captions.csv")
     write_atomic(target / CARD_NAME, card.rstrip() + "\n" + _measured(record, root.name, age))
-    size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
+    size = sum(path.stat().st_size for path in target.rglob("*.safetensors"))
     if size > LIMIT:
         raise InputError(
             "the target is too large to ship", found=f"{size / 1e6:.1f} MB", expected="5 MB"
