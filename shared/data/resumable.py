@@ -26,6 +26,12 @@ P = TypeVar("P")
 Outcome = dict[str, Any]
 """What a piece of work came to, as JSON can hold it."""
 
+DIED = "its process died twice"
+"""Why a piece failed that nobody could ask."""
+
+Whole = Callable[[Outcome], bool]
+"""Tells whether all that an outcome names is still there."""
+
 Progress = Callable[[int, int], None]
 """Called with (pieces done, pieces in all)."""
 
@@ -51,18 +57,22 @@ def run_pieces(
     state: str | Path,
     *,
     workers: int = 1,
+    apart: bool = False,
+    whole: Whole | None = None,
     progress: Progress | None = None,
 ) -> list[Outcome]:
     """Do all pieces that are not done yet; give the outcomes of all, in order.
 
     A piece that raises has the outcome ``{"failed": reason}``, one that kills its process twice
-    ``{"failed": "its process died twice"}``; both are kept like any other.
+    ``{"failed": DIED}``; both are kept like any other.
 
     Args:
         pieces: The work.
         work: Does one piece; a function of a module, for it goes to other processes.
         state: Folder of the outcomes; made if missing.
         workers: Processes; 1 works in this process.
+        apart: Never work in this process: a piece may kill it.
+        whole: What an outcome of an earlier run must pass; what does not is done again.
         progress: Called after each piece.
 
     Raises:
@@ -75,11 +85,18 @@ def run_pieces(
         raise InputError("two pieces of work have the same name")
     place = Path(state)
     _make_ready(place, pieces)
-    waiting = [piece for piece in pieces if _outcome(place, piece) is None]
+    waiting = []
+    for piece in pieces:
+        earlier = _outcome(place, piece)
+        if earlier is not None and whole is not None and not whole(earlier):
+            _path(place, piece).unlink()
+            earlier = None
+        waiting += [piece] if earlier is None else []
     done = len(pieces) - len(waiting)
     if progress:
         progress(done, len(pieces))
-    for _ in _here(waiting, work, place) if workers == 1 else _apart(waiting, work, place, workers):
+    here = workers == 1 and not apart
+    for _ in _here(waiting, work, place) if here else _apart(waiting, work, place, workers):
         done += 1
         if progress:
             progress(done, len(pieces))
@@ -118,7 +135,7 @@ def _apart(
             _running(state, piece).unlink()
             yield from _pool([piece], work, state, 1)
             if _outcome(state, piece) is None:
-                _record(state, piece, {"failed": "its process died twice"})
+                _record(state, piece, {"failed": DIED})
                 yield
         rest = [piece for piece in rest if _outcome(state, piece) is None]
         yield from _pool(rest, work, state, workers)

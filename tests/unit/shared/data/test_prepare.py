@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import threading
-from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,10 +13,10 @@ import pytest
 from skimage import data
 
 from shared.data import cutting, prepare
-from shared.data.clip import Clip
 from shared.data.cutting import CutSettings, Tools, _between, _fixed_crop, _pieces, cut_footage
 from shared.data.footage import Footage, find_footage
 from shared.data.manifest import read_manifest
+from shared.data.resumable import DIED
 from shared.errors import InputError
 from shared.face.crop import CropBox
 from shared.face.detector import CenterFace, Face
@@ -243,89 +240,36 @@ def test_a_folder_becomes_a_manifest_and_is_gone_on_with(tmp_path: Path):
     assert [clip.split for clip in moved] == ["test"]
 
 
-def job_for(root: Path, out: Path, name: str) -> prepare._Job:
-    (item,) = [item for item in find_footage(root) if item.id == name]
-    return prepare._Job(item, f"{name}.mp4", "train", out, BRIEF)
+def job(root: Path, name: str) -> prepare._Job:
+    film(root / f"in/{name}.mp4", moving(2))
+    (item,) = [item for item in find_footage(root / "in") if item.id == name]
+    return prepare._Job(item, f"{name}.mp4", "train", root / "out", BRIEF)
 
 
-@pytest.fixture
-def jobs(tmp_path: Path) -> list[prepare._Job]:
-    for name in ("a", "b", "c"):
-        (tmp_path / "in").mkdir(exist_ok=True)
-        (tmp_path / f"in/{name}.mp4").write_bytes(b"nothing")
-    made = [job_for(tmp_path / "in", tmp_path / "out", name) for name in "abc"]
-    prepare._make_folders(tmp_path / "out", made)
-    return made
-
-
-@contextmanager
-def killing(job: prepare._Job):
-    """Kill every process that begins with this job."""
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.wait(0.01):
-            with suppress(OSError, ValueError):
-                os.kill(int(job.running.read_text()), signal.SIGKILL)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    yield
-    over.set()
-    watcher.join()
-
-
-def test_a_video_that_kills_its_process_stops_no_other(jobs):
-    deadly, harmless = jobs[:2]
-    with killing(deadly):
-        done = list(prepare._run([deadly, harmless], 1))
-    assert done == [deadly, harmless]
-    assert [x.reason for x in prepare._finished(deadly).left_out] == ["crashed"]
-    assert [x.reason for x in prepare._finished(harmless).left_out] == ["unreadable"]
-
-
-def test_what_a_library_throws_is_a_reason(jobs, monkeypatch):
-    def broken(*_) -> None:
-        raise ZeroDivisionError("inside a decoder")
-
-    monkeypatch.setattr(prepare, "cut_footage", broken)
-    monkeypatch.setattr(prepare, "_tools", lambda: None)
-    prepare._do(jobs[0])
-    (why,) = prepare._finished(jobs[0]).left_out
-    assert (why.reason, why.detail) == ("failed", "ZeroDivisionError: inside a decoder")
-    assert not jobs[0].running.exists()
-
-
-def test_a_video_is_done_again_when_anything_it_depends_on_has_changed(jobs, tmp_path: Path):
-    job = jobs[0]
-    (tmp_path / "out/clips").mkdir()
-    clip = Clip(
-        "a-0",
-        "speaking",
-        "train",
-        "a",
-        video="clips/a.mp4",
-        audio="clips/a.flac",
-        truth="clips/a.npz",
-    )
-    prepare._record(job, cutting.Outcome([clip]))
-    assert prepare._finished(job) is None
-    for name in (clip.video, clip.audio, clip.truth):
+def test_a_video_is_done_again_when_anything_it_depends_on_has_changed(tmp_path: Path):
+    first = job(tmp_path, "a")
+    other = prepare._Job(first.footage, first.source, first.split, first.out, CutSettings(size=32))
+    before = first.key
+    assert other.key != before
+    first.footage.path.write_bytes(b"something else")
+    assert first.key != before
+    (tmp_path / "out").mkdir()
+    clip = {"video": "a.mp4", "audio": "a.flac", "truth": "a.npz"}
+    assert not prepare._is_whole(tmp_path / "out", {"clips": [clip]})
+    for name in clip.values():
         (tmp_path / "out" / name).touch()
-    assert prepare._finished(job) == cutting.Outcome([clip])
-    other = prepare._Job(job.footage, job.source, job.split, job.out, CutSettings(size=32))
-    assert prepare._finished(other) is None
-    job.footage.path.write_bytes(b"something else")
-    assert prepare._finished(job) is None
-    job.state.write_text("{half")
-    assert prepare._finished(job) is None
+    assert prepare._is_whole(tmp_path / "out", {"clips": [clip]})
 
 
-def test_no_clip_at_all_is_an_error_that_counts_the_reasons(tmp_path: Path, jobs):
-    for job, reason in zip(jobs, ("no face", "no face", "no audio"), strict=True):
-        prepare._record(job, cutting.Outcome(left_out=[cutting.LeftOut(job.source, reason)]))
-    with pytest.raises(InputError, match=r"3 videos .*no face: 2, no audio: 1"):
-        prepare._collect(tmp_path / "out", jobs)
+def test_no_clip_at_all_is_an_error_that_counts_the_reasons(tmp_path: Path):
+    jobs = [job(tmp_path, name) for name in "abcd"]
+    (tmp_path / "out").mkdir()
+    faceless = {"clips": [], "left_out": [asdict(cutting.LeftOut("a.mp4", "no face"))]}
+    outcomes = [faceless, faceless, {"failed": DIED}, {"failed": "ZeroDivisionError: inside"}]
+    with pytest.raises(InputError, match=r"4 videos .*no face: 2, crashed: 1, failed: 1"):
+        prepare._collect(tmp_path / "out", jobs, outcomes)
+    rows = [json.loads(line) for line in (tmp_path / "out/left_out.jsonl").read_text().splitlines()]
+    assert rows[-1]["detail"] == "ZeroDivisionError: inside"
 
 
 def test_arguments_that_cannot_work_are_refused(tmp_path: Path):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.data.resumable import Piece, run_pieces
+from shared.data.resumable import DIED, Piece, run_pieces
 from shared.errors import InputError, OutputError
 
 
@@ -63,6 +63,19 @@ def test_a_piece_that_kills_its_process_is_left_out_and_the_rest_done(tmp_path, 
     out = run_pieces(pieces([1, 4, 5, 6]), partial(square, log), tmp_path / "state", workers=2)
     assert out == [{"square": 1}, {"failed": "its process died twice"}, {"square": 25}, {"square": 36}]  # fmt: skip
     assert times_done(log)["4"] == 2
+
+
+def test_one_worker_apart_outlives_a_deadly_piece(tmp_path, log):
+    out = run_pieces(pieces([4, 2]), partial(square, log), tmp_path / "state", apart=True)
+    assert out == [{"failed": DIED}, {"square": 4}]
+
+
+def test_an_outcome_that_is_not_whole_is_made_again(tmp_path, log):
+    work, state = partial(square, log), tmp_path / "state"
+    run_pieces(pieces([1, 2]), work, state)
+    again = run_pieces(pieces([1, 2]), work, state, whole=lambda one: one["square"] == 1)
+    assert again == [{"square": 1}, {"square": 4}]
+    assert times_done(log) == {"1": 1, "2": 2}
 
 
 def test_wrong_arguments_are_named(tmp_path, log):

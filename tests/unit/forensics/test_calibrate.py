@@ -1,0 +1,86 @@
+"""A checkpoint learns what its scores mean from extracted validation faces, may then answer, and can be shipped."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.forensics.shipping import ship
+from forensics.calibrate import calibrate_checkpoint
+from forensics.focus.config import PROFILES
+from forensics.focus.network import FocusNetwork
+from forensics.focus.recipes import export
+from forensics.focus.training import FocusModule
+from forensics.inspection.judge import open_judge
+from forensics.prepared_faces import KIND
+from shared.data.clip import Clip
+from shared.data.corpora.faces import Faces
+from shared.data.manifest import write_manifest
+from shared.errors import InputError
+
+SIDE = 32
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory) -> Path:
+    """Forty validation videos of one face each, half of them forged, and one of a training person."""
+    root, rng, rows = tmp_path_factory.mktemp("faces"), np.random.default_rng(0), []
+    for number in range(41):
+        label = "forged" if number % 2 else "authentic"
+        Faces(
+            rng.integers(0, 256, (1, SIDE, SIDE, 3), dtype=np.uint8), None, np.array([0]),
+            np.array([[0, 0, 9, 9]], np.float32), np.zeros((1, 68, 2), np.float32),
+        ).save(root / f"faces/{number}")  # fmt: skip
+        split = "train" if number == 40 else "val"
+        extra = {"label": label, "faces": f"faces/{number}"}
+        rows.append(Clip(str(number), KIND, split, f"p{number}", frames=1, extra=extra))
+    write_manifest(root, rows)
+    return root
+
+
+@pytest.fixture
+def checkpoint(tmp_path) -> Path:
+    profile = PROFILES["smoke"]
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        module = FocusModule(profile, 0, FocusNetwork(profile.network))
+    export(module, tmp_path / "checkpoint", {"profile": "smoke"})
+    return tmp_path / "checkpoint"
+
+
+def test_a_calibrated_checkpoint_may_answer(faces, checkpoint):
+    assert open_judge(checkpoint).reason is not None
+    written = calibrate_checkpoint(checkpoint, [faces])
+    held = json.loads(written.read_text())
+    assert (len(held["manipulated"]), len(held["authentic"])) == (20, 20)
+    opened = open_judge(checkpoint)
+    assert opened.reason is None
+    assert opened.judge.calibration.method == held["method"]
+    crops = torch.rand(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    scores, maps, unlike = opened.judge.judge(crops)
+    assert scores.shape == unlike.shape == (2,) and maps.shape[0] == 2
+    assert (unlike < 3).all() and (opened.judge.judge(crops * 0)[2] > 1).all()
+
+
+def test_what_is_shipped_has_its_figures_and_its_calibration(faces, checkpoint, tmp_path):
+    sha = json.loads((checkpoint / "config.json").read_text())["sha256"]
+    row = {"figure": "frame AUC", "value": 0.9, "low": 0.8, "high": 0.95}
+    record = tmp_path / "record.json"
+    record.write_text(json.dumps({"weights": {"focus": sha}, "result": {"rows": [row]}}))
+    zoo = tmp_path / "zoo"
+    (zoo / "weights").mkdir(parents=True)
+    with pytest.raises(InputError, match="not calibrated"):
+        ship(checkpoint, record, "A corpus.", "A run.", zoo)
+    calibrate_checkpoint(checkpoint, [faces])
+    folder = ship(checkpoint, record, "A corpus.", "A run.", zoo)
+    card = (folder / "card.md").read_text()
+    assert "| frame AUC | 0.900 | 0.800 to 0.950 |" in card and "A corpus." in card
+    assert json.loads((zoo / "registry.json").read_text()) == {"focus": sha}
+    assert (folder / "calibration.json").is_file()
+    record.write_text(json.dumps({"weights": {"focus": "0" * 64}, "result": {"rows": [row]}}))
+    with pytest.raises(InputError, match="other weights"):
+        ship(checkpoint, record, "A corpus.", "A run.", zoo)
