@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -43,7 +43,9 @@ class VAEOnly:
     ) -> Scores:
         """Score ``(B, 3, S, S)`` pictures: the structural attack with T = 0."""
         bare = Structural(preset=self.preset, total=0)
-        return bare.score(target, images, captions, generator=generator, evidence=evidence)
+        found = bare.score(target, images, captions, generator=generator, evidence=evidence)
+        # where nothing was encoded, what is left is rounding
+        return replace(found, values=found.values.round(6))
 
 
 @dataclass(frozen=True)
