@@ -29,6 +29,7 @@ class Plan:
     Attributes:
         scale: Profile of the networks (:data:`forensics.detectors.config.SCALES`).
         size: Side of the extracted faces, px.
+        image: Side at which networks look at them, px; None: the profile's own.
         frames: Extracted of each video.
         judged: Judged of each video; at most ``frames``.
         steps: Of every training of the tables; ``focus_steps`` of FoCus, where a step costs more.
@@ -47,6 +48,7 @@ class Plan:
 
     scale: str = "cpu"
     size: int = 96
+    image: int | None = None
     frames: int = 8
     judged: int = 4
     steps: int = 300
@@ -71,16 +73,16 @@ class Plan:
 
 PLANS: dict[str, Plan] = {
     "smoke": Plan(
-        "smoke", 48, 2, 1, 4, 4, 4, providers=("paired-pixel", "focus"), detectors=("classnseg",),
+        "smoke", 48, None, 2, 1, 4, 4, 4, providers=("paired-pixel", "focus"), detectors=("classnseg",),
         arms=("CAM", "full"), arm_steps=4, resamples=5, pictures=4,
     ),
     "cpu": Plan(
-        steps=250, focus_steps=250, rate=1.5e-3, arm_steps=150,
+        image=64, steps=250, focus_steps=250, rate=1.5e-3, arm_steps=150,
         providers=("paired-pixel", "known", "gradcam", "focus"),
         arms=(*LADDER[1:9], "full", "mean patch taken away", "SRM instead of Sobel", "ConvNeXt"),
     ),
     "gpu": Plan(
-        "gpu", 224, 32, 32, 8000, 8000, 64, 3e-4, seeds=(0, 1, 2), arm_steps=3000, resamples=1000, pictures=1000,
+        "gpu", 224, None, 32, 32, 8000, 8000, 64, 3e-4, seeds=(0, 1, 2), arm_steps=3000, resamples=1000, pictures=1000,
     ),
 }  # fmt: skip
 """Scale -> plan."""

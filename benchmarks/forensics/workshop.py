@@ -105,14 +105,18 @@ class Workshop:
         plan, own = self.plan, profile_of(name, self.plan.scale)
         recipe = DetectorRecipe(plan.rate, own.recipe.weight_decay, plan.map_weight)
         budget = replace(own.budget, steps=plan.steps, batch_size=plan.batch_size)
-        return replace(own, recipe=recipe, budget=budget)
+        sizes = own.sizes if plan.image is None else replace(own.sizes, image=plan.image)
+        return replace(own, sizes=sizes, recipe=recipe, budget=budget)
 
     def focus_profile(self, steps: int | None = None) -> FocusProfile:
         """Return FoCus' sizes with the common recipe."""
         plan, own = self.plan, profile_named(self.plan.scale)
         recipe = replace(own.recipe, backbone_rate=plan.rate, head_rate=plan.rate)
         budget = replace(own.budget, steps=steps or plan.focus_steps, batch_size=plan.batch_size)
-        return replace(own, recipe=recipe, budget=budget)
+        network, side = own.network, plan.image
+        if side is not None:
+            network = replace(network, image=side, backbone=replace(network.backbone, image=side))
+        return replace(own, network=network, recipe=recipe, budget=budget)
 
     def judged(
         self,
