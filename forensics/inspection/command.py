@@ -11,7 +11,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from forensics.verdict import Reason
-from shared.errors import InputError
+from shared import zoo
+from shared.errors import InputError, WeightsError
 
 if TYPE_CHECKING:
     from forensics.inspection.result import Inspection
@@ -44,6 +45,7 @@ def inspect_command(
       forensics inspect clip.mp4 --report out
       forensics inspect *.mp4 --report out --json out.json --frames 32
     """
+    _check_there(detector)
     from forensics.inspection.batch import inspect_files
     from forensics.inspection.settings import Settings
 
@@ -56,6 +58,18 @@ def inspect_command(
     _print(found)
     if any(one.verdict.reason is Reason.UNREADABLE for one in found):
         raise typer.Exit(InputError.exit_code)
+
+
+def _check_there(detector: str) -> None:
+    """Refuse a checkpoint that is not there at once: the imports alone take seconds.
+
+    Raises:
+        WeightsError: If there is neither a shipped one of this name nor such a folder.
+    """
+    shipped = Path(zoo.__path__[0]) / "weights"
+    if not (Path(detector).is_dir() or (shipped / detector).is_dir()):
+        names = ", ".join(sorted(place.name for place in shipped.iterdir()))
+        raise WeightsError(f"no checkpoint {detector}", expected=f"a folder, or one of: {names}")
 
 
 def _print(found: list[Inspection]) -> None:

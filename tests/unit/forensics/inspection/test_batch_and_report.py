@@ -15,7 +15,7 @@ from forensics.inspection.inspect import inspect
 from forensics.inspection.judge import Opened
 from forensics.report.inspection import write_inspection
 from forensics.verdict import Reason
-from shared.errors import InputError, OutputError
+from shared.errors import InputError, OutputError, WeightsError
 from shared.media.image import write_image
 
 AUTHENTIC, FORGED = 20, 200
@@ -71,6 +71,8 @@ def test_the_command(three, tmp_path, eyes, judge, monkeypatch):
     assert len(list((tmp_path / "out").glob("*.html"))) == 3
     clean = CliRunner().invoke(app, ["inspect", str(three[0]), str(three[2]), "--frames", "4"])
     assert clean.exit_code == 0
+    lost = CliRunner().invoke(app, ["inspect", str(three[0]), "--detector", str(tmp_path / "none")])
+    assert isinstance(lost.exception, WeightsError)
 
 
 class Reader(HTMLParser):
