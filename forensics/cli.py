@@ -263,9 +263,11 @@ def _print_verdicts(found: Audit) -> None:
     from forensics.report.membership import headline
 
     table = Table(Column("picture", overflow="fold"), "answer", "score", "probability")
-    for verdict in found.verdicts:
+    for name, verdict in zip(
+        _short([v.subject for v in found.verdicts]), found.verdicts, strict=True
+    ):
         table.add_row(
-            Text(verdict.subject),
+            Text(name),
             verdict.decision + (f": {verdict.reason}" if verdict.reason else ""),
             "-" if verdict.score is None else f"{verdict.score:.4g}",
             "-" if verdict.probability is None else f"{verdict.probability:.1%}",
@@ -276,6 +278,17 @@ def _print_verdicts(found: Audit) -> None:
     output.print(Text(" ".join(sentence for sentence in sentences if sentence)))
     for note in found.record.notes:
         output.print(Text(f"note: {note}"))
+
+
+def _short(paths: list[str]) -> list[str]:
+    """Return file names without their folders where that confuses none.
+
+    Example:
+        >>> _short(["a/x.png", "a/y.png"]), _short(["a/x.png", "b/x.png"])
+        (['x.png', 'y.png'], ['a/x.png', 'b/x.png'])
+    """
+    names = [Path(path).name for path in paths]
+    return names if len(set(names)) == len(names) else paths
 
 
 def _print_table(results: list[tuple[Path, Marks | ToolkitError]]) -> None:

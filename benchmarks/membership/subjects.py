@@ -90,6 +90,7 @@ def read_subjects(
     subjects = []
     for age, place in own.items():
         target = open_target(place, device=device)
+        target.name = f"{root.name}, {age} epochs"  # records name no folder of this machine
         fitting = [known for known in references if known <= age] or list(references)[:1]
         reference = open_target(references[fitting[-1]], device=device) if fitting else None
         chosen = all_pictures.resized(target.image_size)
