@@ -54,7 +54,7 @@ class VitSize:
 
 SIZES: dict[str, VitSize] = {
     "smoke": VitSize(32, 4, 32, 2, 2, reach=1),
-    "cpu": VitSize(96, 8, 96, 4, 4, reach=1, stem=True),
+    "cpu": VitSize(96, 8, 96, 3, 4, reach=1, stem=True),
     "gpu": VitSize(224, 16, 384, 12, 6),  # ViT-S/16
     "paper": VitSize(224, 16, 768, 12, 12),  # ViT-B/16
 }

@@ -147,7 +147,7 @@ PROFILES: dict[str, FocusProfile] = {
         FocusConfig(vit.SIZES["smoke"], 32), FocusRecipe(), Budget(20, batch_size=8)
     ),
     "cpu": FocusProfile(
-        FocusConfig(), FocusRecipe(1.5e-3, 1.5e-3, again_every=4), Budget(2_000, batch_size=16)
+        FocusConfig(), FocusRecipe(1.5e-3, 1.5e-3, again_every=6), Budget(1_200, batch_size=16)
     ),
     "gpu": FocusProfile(
         FocusConfig(vit.SIZES["gpu"], 224),
