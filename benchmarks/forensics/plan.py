@@ -77,9 +77,12 @@ PLANS: dict[str, Plan] = {
         arms=("CAM", "full"), arm_steps=4, resamples=5, pictures=4,
     ),
     "cpu": Plan(
-        image=64, steps=250, focus_steps=250, rate=1.5e-3, arm_steps=150,
-        providers=("paired-pixel", "known", "gradcam", "focus"),
-        arms=(*LADDER[1:9], "full", "mean patch taken away", "SRM instead of Sobel", "ConvNeXt"),
+        image=64, steps=200, focus_steps=200, rate=1.5e-3, arm_steps=100,
+        providers=("paired-pixel", "known", "focus"),
+        arms=(
+            "CAM", "CARP, top-k", "+ real suppression", "+ Sobel stream", "+ CL, erase", "full",
+            "mean patch taken away", "ConvNeXt",
+        ),
     ),
     "gpu": Plan(
         "gpu", 224, None, 32, 32, 8000, 8000, 64, 3e-4, seeds=(0, 1, 2), arm_steps=3000, resamples=1000, pictures=1000,
