@@ -23,7 +23,7 @@ MODELS = (FOCUS, *SINGLE_TASK)
 def main_rows(shop: Workshop, status: str) -> Rows:
     """Train every model on each dataset and on all together, and judge it on each; return a row a pair."""
     rows: Rows = []
-    for learnt in (*DATASETS, ALL):
+    for learnt in (ALL, *DATASETS):
         for name in MODELS:
             detectors = [shop.taught(name, learnt, seed) for seed in shop.plan.seeds]
             rows += judged_rows(shop, detectors, f"{name}, learnt {learnt}", status, learnt)
