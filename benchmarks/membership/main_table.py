@@ -135,12 +135,13 @@ def robustness(
     subject: Subject,
     plan: Plan,
     attackers: tuple[str, ...],
+    distortions: tuple[str, ...],
     scorer: Scorer,
     progress: Progress,
 ) -> dict[str, dict[str, ClassScores]]:
-    """Score attacks on the plan's distorted pictures: distortion -> attack's name -> scores."""
+    """Score attacks, with the plan's settings, on distorted pictures: distortion -> attack's name -> scores."""
     found: dict[str, dict[str, ClassScores]] = {}
-    for name in (NONE, *plan.distortions):
+    for name in (NONE, *distortions):
         progress(f"{subject.name}, age {subject.age}, distortion: {name}")
         found[name] = {
             attacker: scorer(by_name(plan, attacker), subject, name) for attacker in attackers

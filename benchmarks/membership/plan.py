@@ -81,12 +81,6 @@ _BRIEF_VARIANTS: dict[str, dict[str, object]] = {
 }
 """Without what costs a core too long, but with the setting that the other profiles begin from."""
 
-_BRIEF_DISTORTIONS = tuple(
-    name
-    for name, one in DISTORTIONS.items()
-    if one.published or name in ("jpeg_90", "jpeg_50", "blur_1", "resize_50", "crop_90", "flip")
-)
-
 _SMOKE_DRC = DRC(steps=2, restorations=1)
 
 PLANS: dict[str, Plan] = {
@@ -101,7 +95,6 @@ PLANS: dict[str, Plan] = {
     ),
     "cpu": Plan(
         128, 64, DRC(steps=10, restorations=2), ablated=40, drc_variants=_BRIEF_VARIANTS,
-        distortions=_BRIEF_DISTORTIONS,
         settings={
             "gan-leaks": {"samples": 128, "steps": 20}, "monte-carlo": {"samples": 128, "steps": 20},
             "pfami": {"timesteps": (0, 100, 200, 300, 400), "crops": (0.95, 0.825, 0.7)},

@@ -27,6 +27,7 @@ from benchmarks.membership.scoring import Scorer
 from benchmarks.membership.shifted import shifted_rows
 from benchmarks.membership.subjects import Subject, read_subjects
 from benchmarks.tables import Rows
+from forensics.membership.distortions import DISTORTIONS
 
 Keep = Callable[[Rows, dict[str, str]], None]
 
@@ -100,14 +101,20 @@ def measure(
     def cost(study: _Study) -> None:
         study.rows["cost"] = cost_rows(study.oldest, plan, threads)
 
+    cheap = tuple(name for name in plan.distorted if name != _COSTLY)
+
+    def robust_published(study: _Study) -> None:
+        chosen = tuple(name for name in plan.distortions if DISTORTIONS[name].published)
+        robust_of(study, cheap, chosen)
+
     def robust_cheap(study: _Study) -> None:
-        robust_of(study, tuple(name for name in plan.distorted if name != _COSTLY))
+        robust_of(study, cheap, plan.distortions)
 
     def robust_all(study: _Study) -> None:
-        robust_of(study, plan.distorted)
+        robust_of(study, plan.distorted, plan.distortions)
 
-    def robust_of(study: _Study, attackers: tuple[str, ...]) -> None:
-        study.robust = robustness(study.oldest, plan, attackers, scorer, progress)
+    def robust_of(study: _Study, attackers: tuple[str, ...], distortions: tuple[str, ...]) -> None:
+        study.robust = robustness(study.oldest, plan, attackers, distortions, scorer, progress)
         study.rows["robustness"] = robustness_rows(study.oldest, study.robust, draws)
         study.rows["claims"] = claim_rows(study.aged, study.robust, draws)
 
@@ -129,7 +136,8 @@ def measure(
             found = shifted_rows(study.subjects, others[0], plan, scorer, draws)
             study.rows["shifted"] = found
 
-    for step in (main, cost, shifted, robust_cheap, structural, drc, robust_all):
+    steps = (main, shifted, robust_published, structural, cost, drc, robust_cheap, robust_all)
+    for step in steps:
         for study in studies:
             step(study)
             keep(_collected(studies), weights)
