@@ -92,10 +92,11 @@ def headline(audit: Audit) -> str:
     member, other, left = (counts[decision] for decision in ANSWERS)
     if left == len(verdicts):
         return f"No answer can be given for any of the {left} pictures in question."
-    return (
-        f"Of {len(verdicts)} pictures in question, by this test {_were(member, 'in the training set')}, "
-        f"{_were(other, 'not in it')}, and for {left or 'none'} no answer can be given."
-    )
+    asked = f"Of {len(verdicts)} pictures in question, by this test"
+    found = _were(member, "in the training set"), _were(other, "not in it")
+    if not left:
+        return f"{asked} {found[0]} and {found[1]}."
+    return f"{asked} {found[0]}, {found[1]}, and for {left} no answer can be given."
 
 
 def limits(audit: Audit) -> list[str]:
