@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from benchmarks.forensics.figures import localisation, over_people, told
 from benchmarks.forensics.maps_table import SHOWN, masks_of
-from benchmarks.forensics.material import ALL
+from benchmarks.forensics.plan import ALL
 from benchmarks.forensics.workshop import FOCUS, Workshop
 from benchmarks.tables import Rows, row
 from forensics.focus.config import FocusProfile, ablations

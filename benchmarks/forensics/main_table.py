@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.forensics.figures import by_video, decisions, told
-from benchmarks.forensics.material import ALL
 from benchmarks.forensics.material import Rows as Faces
-from benchmarks.forensics.plan import SINGLE_TASK
+from benchmarks.forensics.plan import ALL, SINGLE_TASK
 from benchmarks.forensics.workshop import FOCUS, Detector, Workshop
 from benchmarks.tables import Rows, row
 from shared.data.forgery.families import DATASETS
@@ -23,7 +22,7 @@ MODELS = (FOCUS, *SINGLE_TASK)
 def main_rows(shop: Workshop, status: str) -> Rows:
     """Train every model on each dataset and on all together, and judge it on each; return a row a pair."""
     rows: Rows = []
-    for learnt in (ALL, *DATASETS):
+    for learnt in shop.plan.learnt:
         for name in MODELS:
             detectors = [shop.taught(name, learnt, seed) for seed in shop.plan.seeds]
             rows += judged_rows(shop, detectors, f"{name}, learnt {learnt}", status, learnt)

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.forensics.figures import localisation, over_people, told
-from benchmarks.forensics.material import ALL
 from benchmarks.forensics.material import Rows as Faces
+from benchmarks.forensics.plan import ALL
 from benchmarks.forensics.teachers import provider
 from benchmarks.forensics.workshop import Detector, Workshop
 from benchmarks.tables import Rows, row

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.forensics.plan import ALL
 from forensics.faces import FaceSet, joined
 from forensics.prepared_faces import read_prepared
 from shared.custody import sha256_of_json
@@ -22,9 +23,6 @@ from shared.data.forgery.known import is_forged
 from shared.data.manifest import Manifest, read_manifest
 from shared.data.resumable import Progress
 from shared.errors import InputError
-
-ALL = "all"
-"""Name of the five together."""
 
 Rows = NDArray[np.int64]
 

@@ -8,6 +8,9 @@ from forensics.maps.registry import PROVIDERS
 from shared.data.forgery.families import DATASETS
 from shared.errors import InputError
 
+ALL = "all"
+"""Name of the five datasets together."""
+
 SINGLE_TASK = ("xception", "efficientnet")
 MULTI_TASK = ("classnseg", "ffd", "efficientnet-unet", "vit-map")
 
@@ -37,6 +40,7 @@ class Plan:
         rate: Peak learning rate of every training.
         map_weight: Weight of the loss of the map.
         seeds: One training of each cell of the main and the teaching table for each.
+        learnt: What each model of the main table learns from, one training each.
         taught_on: Datasets that the teaching table learns from; the others are foreign.
         providers: Of the teaching table, beside no maps at all.
         detectors: Of the teaching table.
@@ -57,6 +61,7 @@ class Plan:
     rate: float = 2e-3
     map_weight: float = 1.0
     seeds: tuple[int, ...] = (0,)
+    learnt: tuple[str, ...] = (ALL, *DATASETS)
     taught_on: tuple[str, ...] = ("swap", "reenactment")
     providers: tuple[str, ...] = PROVIDERS
     detectors: tuple[str, ...] = MULTI_TASK

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.forensics.figures import over_people, told
-from benchmarks.forensics.material import ALL
+from benchmarks.forensics.plan import ALL
 from benchmarks.forensics.workshop import Workshop
 from benchmarks.tables import Rows, row
 from forensics.faces import Images

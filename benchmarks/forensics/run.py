@@ -9,7 +9,7 @@ from benchmarks.forensics.ablation_table import ablation_rows
 from benchmarks.forensics.exploitability import exploit_rows
 from benchmarks.forensics.main_table import judged_rows, main_rows
 from benchmarks.forensics.maps_table import lit_authentic, located, map_rows
-from benchmarks.forensics.material import ALL
+from benchmarks.forensics.plan import ALL
 from benchmarks.forensics.robustness import robust_rows
 from benchmarks.forensics.teaching import teaching_rows
 from benchmarks.forensics.workshop import Workshop

@@ -11,8 +11,8 @@ from benchmarks.forensics.exploitability import Seen
 from benchmarks.forensics.figures import by_video, decisions, localisation, over_people
 from benchmarks.forensics.main_table import judged_rows
 from benchmarks.forensics.maps_table import lent, steps, without
-from benchmarks.forensics.material import ALL, Material
-from benchmarks.forensics.plan import PLANS, plan_named
+from benchmarks.forensics.material import Material
+from benchmarks.forensics.plan import ALL, PLANS, plan_named
 from benchmarks.forensics.robustness import CHANGES
 from benchmarks.forensics.workshop import Workshop
 from forensics.faces import FaceSet
