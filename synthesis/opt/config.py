@@ -171,10 +171,10 @@ PROFILES: dict[str, OptProfile] = {
     "cpu": OptProfile(
         # Fewer frames and fewer numbers: the few sentences of a small corpus are soon known by heart.
         OptConfig(content_dim=32, dilations=(1, 2, 4)),
-        audio=StageBudget(1300, 16, 75),
+        audio=StageBudget(1010, 16, 75),
         sync=StageBudget(300, 16, 75),
-        expression=StageBudget(1800, 20, 100),
-        joint=StageBudget(300, 12, 75, 3e-4),
+        expression=StageBudget(1000, 20, 100),
+        joint=StageBudget(150, 12, 75, 3e-4),
         variants=1,
     ),
     "gpu": OptProfile(
