@@ -111,7 +111,7 @@ def robust_rows(shop: Workshop, detector: FocusDetector, title: str, status: str
         rows.append(
             row(
                 f"frame AUC: {title}, {name}", area, status=status, seed=0,
-                protocol="all datasets, c23, test people, a frame a video; cosine of forged faces' maps before and after",
+                protocol="all datasets, c23, test people, a frame a video; cosine of the maps of forged faces",
                 table="Robustness of decision and map",
                 **more,
             )
