@@ -60,6 +60,9 @@ corpus: setup  ## build the embedded corpus: PROFILE=smoke|cpu|gpu LOOKS=folder 
 train: setup  ## train a model: WHAT=renderer|opt PROFILE=smoke|cpu|gpu|paper CORPUS=folder
 	$(BIN)/synthesis train $(WHAT) --profile $(PROFILE) --corpus $(CORPUS) --out runs/$(WHAT)-$(PROFILE)
 
+retrain-smoke: setup  ## every recipe in small, from nothing (minutes): do they still end in a checkpoint?
+	$(BIN)/python -m benchmarks.retrain
+
 bench: setup  ## measure speed and quality
 	$(BIN)/benchmarks speed
 

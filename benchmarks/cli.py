@@ -181,6 +181,71 @@ def renderer_command(
     finish(result, claim_rows(judged, seed=seed, protocol=protocol, status=status), record)
 
 
+@app.command("sheet")
+def sheet_command(
+    photos: Annotated[
+        list[Path] | None, typer.Argument(help="Portraits [default: scikit-image's astronaut].")
+    ] = None,
+    weights: Annotated[
+        str, typer.Option(help="A shipped renderer, or the folder of a checkpoint.")
+    ] = "renderer",
+    out: Annotated[Path, typer.Option("-o", "--out", help="Picture to write.")] = Path("sheet.jpg"),
+    identity: Annotated[
+        Path | None, typer.Option(help="TensorFlow Lite face encoder for the likeness.")
+    ] = None,
+    tile: Annotated[int, typer.Option(min=32, help="Side of a tile, px.")] = 192,
+    record: Record = None,
+) -> None:
+    """What a sceptic would ask to see: any portrait at rest, speaking vowels, blinking, smiling, turning, nodding."""
+    from benchmarks import sheet
+    from benchmarks.claims.meters import EncoderIdentity
+    from shared.media.image import write_image
+    from synthesis.renderer.generator import Renderer
+
+    result = RunRecord("benchmarks.sheet", settings={"photos": len(photos or [1])})
+    status, result.weights["renderer"] = standing(weights, "renderer")
+    renderer, meter = Renderer.from_pretrained(weights), None
+    if identity:
+        meter = EncoderIdentity(identity)
+        result.weights["identity"] = meter.net.sha256
+    sheets = {
+        name: sheet.draw(renderer, photo, identity=meter) for name, photo in sheet.named(photos)
+    }
+    write_image(out, sheet.picture(list(sheets.values()), tile))
+    finish(result, sheet.rows_of(sheets, status), record)
+    errors.print(f"sheet: {out}", markup=False)
+
+
+@app.command("rung")
+def rung_command(
+    model: Annotated[str, typer.Argument(help="renderer, opt, focus, target-emoji, ...")],
+    name: Annotated[str, typer.Argument(help="Name of the run.")],
+    judged: Annotated[Path, typer.Option(help="Record of the run's judgement.")],
+    data: Annotated[str, typer.Option(help="What it learned from, and how much.")],
+    steps: Annotated[str, typer.Option(help="Optimiser steps.")],
+    why: Annotated[str, typer.Option(help="Why it was tried, and why it won or lost.")],
+    seconds: Annotated[float | None, typer.Option(help="Wall clock of the training.")] = None,
+    profile: Annotated[str, typer.Option(help="Profile of the recipe.")] = "cpu",
+    machine: Annotated[str, typer.Option(help="Kind of machine.")] = "1 CPU core",
+    date: Annotated[str | None, typer.Option(help="ISO date [default: the record's].")] = None,
+    shipped: Annotated[bool, typer.Option(help="Its weights are the shipped ones.")] = False,
+    record: Annotated[Path, typer.Option(help="The ladder.")] = Path(
+        "benchmarks/records/ladder.json"
+    ),
+) -> None:
+    """Add a training run to the ladder of its model, with the figures of its judgement."""
+    import json
+
+    from benchmarks.ladder import Rung, add_rung, figures_of
+
+    content = json.loads(judged.read_text("utf-8"))
+    rung = Rung(
+        model, name, date or str(content["started"])[:10], profile, data, steps, machine, seconds,
+        figures_of(content, model), shipped, why,
+    )  # fmt: skip
+    errors.print(f"record: {add_rung(record, rung)}", markup=False)
+
+
 @app.command("ablations")
 def ablations_command(
     corpus: Annotated[Path, typer.Argument(help="Folder of a manifest to learn from.")],

@@ -26,9 +26,9 @@ from shared.data.manifest import Manifest
 from shared.errors import InputError
 from shared.face.camera import Camera
 from shared.face.crop import CropBox
-from shared.face.head_model import HEAD_MODEL_SHA256, HeadModel
+from shared.face.head_model import HEAD_MODEL_SHA256, LANDMARKS_478
 from shared.motion import FACE_UNITS, UNIT, Motion
-from synthesis.renderer.dataset import FrameBank, face_points, load_bank
+from synthesis.renderer.dataset import FrameBank, head_points, load_bank
 
 FIRST_SEED = 9_000_000
 """Seed of the first rendered person; corpora count from 0, so that nobody is in both."""
@@ -246,7 +246,7 @@ def _read(path: Path, size: int) -> Subject:
     rotation, translation, expression = (data[name] for name in _ARRAYS)
     side = data["frames"].shape[1]
     motion = Motion(rotation, translation, expression, Fraction(25))
-    points = face_points(HeadModel.load(), motion, data["identity"], data["camera"], (side, side))
+    points = head_points(motion, data["identity"], data["camera"], (side, side))
     bank = FrameBank(
         data["frames"], points, expression, rotation, -translation[:, 2],
         np.zeros(len(points), np.int32), ("exercise",),
@@ -268,7 +268,7 @@ def _framed(
     """Cut all frames by one square, the one that :func:`synthesis.source.read_source` would cut the source by."""
     side = bank.frames.shape[1]
     pixels = (np.asarray(bank.points, np.float64) + 1) * (side / 2)
-    box = CropBox.from_landmarks(pixels[takes.index(NEUTRAL)])
+    box = CropBox.from_landmarks(pixels[takes.index(NEUTRAL), :LANDMARKS_478])
     still = None
     if background is not None:
         zoomed = [cv2.resize(mask, (side, side)) for mask in background]

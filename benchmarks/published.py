@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -30,7 +31,7 @@ from synthesis.renderer.network import keypoint_flows
 SIDE = 256
 """Side of the pictures, px."""
 
-Inputs = tuple[Tensor, ...]
+Inputs = tuple[Any, ...]
 
 
 def _block(inputs: int, outputs: int, kernel: int = 3, dims: int = 2) -> nn.Sequential:

@@ -27,7 +27,7 @@ from benchmarks.tables import Rows, number, row
 from benchmarks.timing import Timing, seconds_within, take_turns
 from shared.errors import WeightsError
 from shared.face.crop import CropBox
-from shared.face.head_model import HeadModel
+from shared.face.head_model import LANDMARKS_478, HeadModel
 from shared.media.audio import read_audio
 from shared.media.video import VideoWriter
 from shared.media.watermark import embed_watermark
@@ -42,6 +42,7 @@ from synthesis.renderer.composition import Compositor
 from synthesis.renderer.config import CODE_SIZE, PRESETS, RendererConfig
 from synthesis.renderer.generator import Renderer, SourceFace
 from synthesis.renderer.network import RendererNetwork
+from synthesis.renderer.surface import SKULL, Turn
 from synthesis.source import read_source
 
 FPS = Fraction(25)
@@ -217,9 +218,11 @@ def rate_row(figure: str, timing: Timing, frames: int, **facts: Any) -> dict[str
 
 def our_inputs(config: RendererConfig) -> Inputs:
     """Return one picture's inputs of the renderer network."""
-    near = torch.rand(2, 1, 478, 2) - 0.5
+    count = LANDMARKS_478 + SKULL
+    near = torch.rand(2, 1, count, 2) - 0.5
     picture = torch.rand(1, 3, config.size, config.size)
-    return picture, near[0], near[1], torch.eye(2)[None], torch.rand(1, CODE_SIZE)
+    turn = Turn.flat(torch.eye(2)[None], count)
+    return picture, near[0], near[1], turn, torch.rand(1, CODE_SIZE)
 
 
 def our_giga_macs(config: RendererConfig) -> float:

@@ -24,6 +24,7 @@ from torch import Tensor
 from benchmarks.evaluation_set import NEUTRAL, Subject
 from benchmarks.tables import Rows, row
 from shared.face.camera import Camera
+from shared.face.head_model import LANDMARKS_478
 from shared.metrics.psnr import psnr
 from shared.metrics.response import response_gain
 from shared.metrics.ssim import ssim
@@ -86,9 +87,9 @@ def rendered(network: RendererNetwork, subject: Subject, batch_size: int = 8) ->
     for start in range(0, len(takes), batch_size):
         driven = takes[start : start + batch_size]
         batch = gather(subject.bank, np.full(len(driven), subject.source), driven)
-        affine, code = conditions(batch)
-        inputs = (batch["source"], batch["points_source"], batch["points_driven"], affine, code)
-        parts.append(network(*(value.to(device) for value in inputs)).image.float().cpu())
+        batch = {name: value.to(device) for name, value in batch.items()}
+        inputs = (batch["source"], batch["points_source"], batch["points_driven"])
+        parts.append(network(*inputs, *conditions(batch)).image.float().cpu())
     return torch.cat(parts).clamp(0, 1)
 
 
@@ -145,7 +146,7 @@ def _yaw(images: Tensor, subject: Subject, meter: YawMeter) -> Figures:
     order = np.argsort(driven)
     sweep, driven = [sweep[i] for i in order], driven[order]
     size = images.shape[-1]
-    points = (subject.bank.points[sweep].astype(np.float64) + 1) * (size / 2)
+    points = (subject.bank.points[sweep, :LANDMARKS_478].astype(np.float64) + 1) * (size / 2)
     found = meter(_bytes(images[sweep]), points, subject.camera)
     seen = np.isfinite(found)
     # a face that is lost in half of the sweep has no slope
@@ -156,7 +157,8 @@ def _yaw(images: Tensor, subject: Subject, meter: YawMeter) -> Figures:
 
 def _identity(images: Tensor, true: Tensor, subject: Subject, meter: IdentityMeter) -> float:
     """Return the mean cosine between the source's identity and that of every other picture."""
-    places = (subject.bank.points.astype(np.float64) + 1) * (images.shape[-1] / 2)
+    face = subject.bank.points[:, :LANDMARKS_478].astype(np.float64)
+    places = (face + 1) * (images.shape[-1] / 2)
     own = meter(_bytes(true[subject.source][None])[0], places[subject.source])
     others = [
         meter(picture, place)

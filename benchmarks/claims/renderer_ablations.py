@@ -2,8 +2,8 @@
 
 Each variant overrides the least that takes its part away, so the product's code has no switches::
 
-    full | no heat maps in the decoder | no mouth weight | no mesh flow | no cut | no FiLM | no warping | no alpha
-    | + perceptual
+    full | no heat maps in the decoder | no mouth weight | no mesh flow | no surface | no cut | no FiLM | no warping
+    | no alpha | + perceptual
 
 All variants take the same number of steps on the same batches from the same seed, as many as the full renderer takes in
 the given minutes: so a loaded machine cannot favour one. What a step costs is a column of the table.
@@ -31,6 +31,7 @@ from benchmarks.tables import Rows, row
 from shared.custody import write_atomic
 from shared.data.manifest import Manifest
 from shared.errors import InputError
+from shared.face.head_model import LANDMARKS_478
 from shared.layers.warp import identity_grid
 from shared.statistics import bootstrap_interval
 from shared.training.run import Budget, fit
@@ -72,15 +73,15 @@ class _KeypointMotion(DenseMotion):
         with torch.no_grad():
             self.head.bias[1] = 0.0  # type: ignore[index]
 
-    def candidates(self, *inputs: Any) -> tuple[Tensor, Tensor]:
-        mesh, others = super().candidates(*inputs)
-        return others[:, :1].expand_as(mesh), others
+    def candidates(self, *inputs: Any) -> tuple[Tensor, Tensor, Tensor]:
+        mesh, others, facts = super().candidates(*inputs)
+        return others[:, :1].expand_as(mesh), others, torch.zeros_like(facts)
 
 
 class _StillMotion(DenseMotion):
     """Dense motion that never moves anything; its occlusion maps stay."""
 
-    def forward(self, *inputs: Tensor) -> Motion2D:
+    def forward(self, *inputs: Any) -> Motion2D:
         motion = super().forward(*inputs)
         grid = identity_grid(*motion.flow.shape[2:4], like=motion.flow)
         return replace(motion, flow=grid.expand_as(motion.flow))
@@ -113,6 +114,24 @@ class _WithoutCut(RendererNetwork):
     def __init__(self, config: RendererConfig) -> None:
         super().__init__(config)
         self.motion.sides.zero_()
+
+
+class _FlatMotion(DenseMotion):
+    """Dense motion whose mesh flow knows the face points only: no skull, no slopes, nothing hidden."""
+
+    def candidates(self, *inputs: Any) -> tuple[Tensor, Tensor, Tensor]:
+        source, driven, turn, size = inputs
+        cost = torch.zeros_like(turn.cost)
+        cost[:, LANDMARKS_478:] = FAR**2
+        flat = turn._replace(slopes=torch.zeros_like(turn.slopes), cost=cost)
+        mesh, others, facts = super().candidates(source, driven, flat, size)
+        return mesh, others, torch.zeros_like(facts)
+
+
+class _WithoutSurface(RendererNetwork):
+    def __init__(self, config: RendererConfig) -> None:
+        super().__init__(config)
+        self.motion = _FlatMotion(config)
 
 
 class _WithoutWarping(RendererNetwork):
@@ -164,6 +183,7 @@ VARIANTS: dict[str, Variant] = {
     "no-heat-maps": Variant("no heat maps in the decoder", network=_WithoutHeatMaps),
     "no-mouth-weight": Variant("no mouth weight in the losses", module=_EvenModule),
     "no-mesh": Variant("no mesh flow candidate", network=_WithoutMesh),
+    "no-surface": Variant("no surface: face points alone, flat", network=_WithoutSurface),
     "no-cut": Variant("no cut at the fissures", network=_WithoutCut),
     "no-film": Variant("no FiLM", network=_WithoutFilm),
     "no-warping": Variant("no warping", network=_WithoutWarping),

@@ -23,12 +23,12 @@ from torch.nn import functional as F
 from shared.data.clip import Clip
 from shared.data.manifest import Manifest
 from shared.errors import InputError
-from shared.face.head_model import HeadModel
 from shared.media.video import VideoReader
 from synthesis.opt.expression import compose
 from synthesis.opt.geometry import rotation_matrices
-from synthesis.renderer.network import RendererNetwork, motion_code, pose_affine
+from synthesis.renderer.network import RendererNetwork, motion_code
 from synthesis.renderer.points import KEYPOINTS
+from synthesis.renderer.surface import head_turn, surface_bases
 
 _FRAMES = 4
 """Still frames that are kept of each clip."""
@@ -132,7 +132,7 @@ class PictureLoop(nn.Module):
         self.reader = LandmarkReader()
         self._faces, self._count = faces, count
         self._generator = torch.Generator().manual_seed(seed)
-        bases = HeadModel.load().landmark_bases("478")
+        bases = surface_bases()
         for name in ("mean", "identity", "expression"):
             value = torch.from_numpy(np.array(getattr(bases, name), np.float32))
             self.register_buffer(name, value, persistent=False)
@@ -166,8 +166,8 @@ class PictureLoop(nn.Module):
         turns = [rotation_matrices(face.rotation) for face in (source, other)]
         code = motion_code(source.expression, asked_for, source.rotation, other.rotation)
         scale = torch.ones(len(rows), device=change.device)
-        affine = pose_affine(turns[0], turns[1], scale)
-        frame = self.renderer(source.pictures, known_points, asked, affine, code).image
+        turn = head_turn(turns[0], turns[1], scale, known_points, asked)
+        frame = self.renderer(source.pictures, known_points, asked, turn, code).image
         keys = list(KEYPOINTS)
         learned = F.l1_loss(self.reader(source.pictures), known_points[:, keys])
         self.reader.requires_grad_(False)
@@ -176,7 +176,7 @@ class PictureLoop(nn.Module):
         return learned + shown
 
     def points(self, face: Faces, expression: Tensor, rotation: Tensor) -> Tensor:
-        """Return the 478 face points ``(B, 478, 2)`` in [-1, 1] of faces under other moves."""
+        """Return the points of face and skull ``(B, 478 + S, 2)`` in [-1, 1] of faces under other moves."""
         shape = self.mean + torch.einsum("bi,ild->bld", face.identity, self.identity)
         head = shape + torch.einsum("be,eld->bld", expression, self.expression)
         placed = torch.einsum("bij,blj->bli", rotation_matrices(rotation), head)

@@ -12,6 +12,7 @@ from shared.layers.warp import identity_grid, resize_flow, warp
 from shared.motion import FACE_UNITS
 from synthesis.renderer.network import mesh_flow
 from synthesis.renderer.points import MESH
+from synthesis.renderer.surface import SKULL, Turn
 
 Batch = dict[str, Tensor]
 
@@ -35,11 +36,12 @@ def mirrored_units() -> Tensor:
 
 
 def mirrored_points() -> Tensor:
-    """Return for each of the 478 points the point that it becomes in a mirror, ``(478,)`` int64."""
+    """Return for each point of face and skull the point that it becomes in a mirror, ``(478 + S,)`` int64."""
     mean = torch.from_numpy(HeadModel.load().landmark_bases("478")[0]).double()
     there = mean * torch.tensor([-1.0, 1.0, 1.0], dtype=torch.float64)
     pairs = linear_sum_assignment(torch.cdist(there, mean).square().numpy())
-    return torch.from_numpy(pairs[1])
+    skull = torch.arange(SKULL).roll(SKULL // 2) + len(mean)
+    return torch.cat([torch.from_numpy(pairs[1]), skull])
 
 
 class Augment:
@@ -116,10 +118,10 @@ class Augment:
         pattern = grey * pattern.mean(1, keepdim=True) * 1.7 + (1 - grey) * pattern
         size = batch["source"].shape[-1]
         canonical = self.canonical[list(MESH)].expand(count, -1, -1)
-        plain = torch.eye(2).expand(count, 2, 2)
+        plain = Turn.flat(torch.eye(2).expand(count, 2, 2), len(MESH))
         for picture, points in (("source", "points_source"), ("target", "points_driven")):
             near = batch[points][:, MESH]
-            flow = resize_flow(mesh_flow(canonical, near, plain, 32, 0.03)[:, 0], size)
+            flow = resize_flow(mesh_flow(canonical, near, plain, 32, 0.03)[0][:, 0], size)
             distance = torch.cdist(identity_grid(32, 32, like=flow).reshape(1, -1, 2), near).amin(
                 -1
             )

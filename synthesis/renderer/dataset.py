@@ -21,7 +21,8 @@ from shared.face.camera import Camera, rotation_matrix
 from shared.face.head_model import HeadModel
 from shared.media.video import VideoReader
 from shared.motion import Motion
-from synthesis.renderer.network import motion_code, pose_affine
+from synthesis.renderer.network import motion_code
+from synthesis.renderer.surface import SKULL, Turn, head_turn, surface_bases
 
 Arrays = dict[str, NDArray]
 
@@ -32,7 +33,7 @@ class FrameBank:
 
     Attributes:
         frames: ``(N, S, S, 3)`` uint8.
-        points: ``(N, 478, 2)`` float16, [-1, 1] over the frame.
+        points: ``(N, 478 + S, 2)`` float16, [-1, 1] over the frame: the face's, then the skull's.
         expression: ``(N, 52)``.
         angles: ``(N, 3)`` rad.
         depth: ``(N,)`` metres from the camera.
@@ -53,13 +54,13 @@ class FrameBank:
         return len(self.frames)
 
 
-def face_points(
-    model: HeadModel, motion: Motion, identity: NDArray, camera: NDArray, size: tuple[int, int]
+def head_points(
+    motion: Motion, identity: NDArray, camera: NDArray, size: tuple[int, int]
 ) -> NDArray:
-    """Project the 478 face points of a known motion, ``(T, 478, 2)`` in [-1, 1] over a frame of ``size`` (w, h)."""
-    head = model.points("478", identity, motion.expression)
+    """Project the points of face and skull of a known motion, ``(T, 478 + S, 2)`` in [-1, 1] over a frame (w, h)."""
+    head = surface_bases().at(identity, motion.expression)
     lens = Camera(float(camera[0]), (float(camera[1]), float(camera[2])))
-    pixels = model.project(head, motion.rotation, motion.translation, lens)
+    pixels = HeadModel.project(head, motion.rotation, motion.translation, lens)
     return pixels / np.array(size) * 2 - 1
 
 
@@ -82,7 +83,7 @@ def load_bank(
             fix="build a corpus with video, or run `synthesis prepare`",
         )
     key = hashlib.sha256(
-        json.dumps([size, *(clip.to_json() for clip in clips)]).encode()
+        json.dumps([size, SKULL, *(clip.to_json() for clip in clips)]).encode()
     ).hexdigest()[:16]
     folder = cache / f"frames-{key}"
     if not (folder / "done").exists():
@@ -96,7 +97,6 @@ def _decode(
     manifest: Manifest, clips: list, size: int, folder: Path, progress: Callable | None
 ) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    model = HeadModel.load()
     total = sum(clip.frames for clip in clips)
     frames = np.lib.format.open_memmap(
         folder / "frames.npy", mode="w+", dtype=np.uint8, shape=(total, size, size, 3)
@@ -113,7 +113,7 @@ def _decode(
                 at += 1
         motion = truth.motion[: clip.frames]
         parts["points"].append(
-            face_points(model, motion, truth.identity, truth.camera, clip.size).astype(np.float16)
+            head_points(motion, truth.identity, truth.camera, clip.size).astype(np.float16)
         )
         parts["expression"].append(motion.expression)
         parts["angles"].append(motion.rotation)
@@ -190,7 +190,7 @@ def gather(bank: FrameBank, source: NDArray, driven: NDArray) -> dict[str, Tenso
         driven: ``(B,)`` frame numbers.
 
     Returns:
-        ``source, target`` (B, 3, S, S) in [0, 1]; ``points_source, points_driven`` (B, 478, 2); ``affine`` (B, 2, 2);
+        ``source, target`` (B, 3, S, S) in [0, 1]; ``points_source, points_driven`` (B, 478 + S, 2);
         ``expression_source, expression_driven`` (B, 52); ``angles_source, angles_driven`` (B, 3); ``scale`` (B,).
     """
 
@@ -210,17 +210,20 @@ def gather(bank: FrameBank, source: NDArray, driven: NDArray) -> dict[str, Tenso
     }
 
 
-def conditions(batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """Return the affine ``(B, 2, 2)`` and the code ``(B, 110)`` of a batch's two poses and expressions."""
+def conditions(batch: dict[str, Tensor]) -> tuple[Turn, Tensor]:
+    """Return the turn and the code ``(B, 110)`` of a batch's two poses and expressions."""
+    device = batch["source"].device
     known, driven = (
-        torch.from_numpy(rotation_matrix(batch[name].double().cpu().numpy())).float()
+        torch.from_numpy(rotation_matrix(batch[name].double().cpu().numpy())).float().to(device)
         for name in ("angles_source", "angles_driven")
     )
-    affine = pose_affine(known, driven, batch["scale"].float().cpu()).to(batch["source"].device)
+    turn = head_turn(
+        known, driven, batch["scale"].float(), batch["points_source"], batch["points_driven"]
+    )
     code = motion_code(
         batch["expression_source"],
         batch["expression_driven"],
         batch["angles_source"],
         batch["angles_driven"],
     )
-    return affine, code
+    return turn, code

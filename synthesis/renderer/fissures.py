@@ -9,7 +9,8 @@ Data flow (B pictures, F = 3 fissures, n points a contour, S = grid's side)::
     points (B,478,2) -> frame of each fissure: along its corners (u), down across them (v)
                      -> contours f_up(u), f_low(u), piecewise linear through the points
                      -> distances v - f_up, f_low - v                       (B,F,2,S,S), normalised units
-    side  = blend over fissures of (v - f_up - f_low + v) / 2               (B,S,S)  > 0 below the middle line
+    side  = blend over fissures of v - f_cut                                (B,S,S)  > 0 below the cut
+    f_cut = 0.1 f_up + 0.9 f_low (mouth), (f_up + f_low) / 2 (eyes)
     openings = min of the two, where positive                               (B,2,S,S) mouth, eyes
 """
 
@@ -99,9 +100,10 @@ def fissure_distances(points: Tensor, size: int) -> Tensor:
 
 
 def side_of(points: Tensor, distances: Tensor) -> Tensor:
-    """Return the signed distance of each place to the middle line of the nearest fissure, below > 0.
+    """Return the signed distance of each place to the cut of the nearest fissure, below > 0.
 
-    Between the fissures it is blended, where no contour is near enough to care.
+    An eye is cut along its middle line, a mouth just above the lower lip: what is seen in a mouth are mostly the upper
+    teeth, and these stay with the head. Between the fissures it is blended, where no contour is near enough to care.
 
     Args:
         points: ``(B, 478, 2)``.
@@ -120,7 +122,10 @@ def side_of(points: Tensor, distances: Tensor) -> Tensor:
         far = ((grid - middle[:, None, None]) ** 2).sum(-1)
         pull.append(-far / (2 * (reach[:, None, None] / 2) ** 2))
     weight = torch.softmax(torch.stack(pull, dim=1), dim=1)
-    return (weight * (distances[:, :, 0] - distances[:, :, 1]) / 2).sum(1)
+    cut = (distances[:, :, 0] - distances[:, :, 1]) / 2
+    height = distances[:, :1].sum(2).clamp(min=0)
+    cut = torch.cat([cut[:, :1] - 0.4 * height, cut[:, 1:]], dim=1)
+    return (weight * cut).sum(1)
 
 
 def openings(distances: Tensor, size: int) -> Tensor:

@@ -19,7 +19,9 @@ from shared.motion import Motion
 from shared.zoo.checkpoints import load_checkpoint
 from synthesis.renderer.composition import Compositor
 from synthesis.renderer.config import RendererConfig
-from synthesis.renderer.network import RendererNetwork, motion_code, pose_affine
+from synthesis.renderer.dataset import head_points
+from synthesis.renderer.network import RendererNetwork, motion_code
+from synthesis.renderer.surface import SKULL, Turn, head_turn
 
 Image = NDArray[np.uint8]
 
@@ -43,11 +45,11 @@ class SourceFace:
     motion: Motion = field(repr=False)
 
 
-def project_points(model: HeadModel, identity: NDArray, motion: Motion) -> NDArray[np.float32]:
-    """Project the 478 face points of a motion through the crop camera, ``(T, 478, 2)`` in [-1, 1]."""
-    head = model.points("478", identity, motion.expression)
-    pixels = model.project(head, motion.rotation, motion.translation, Camera.of_crop(2))
-    return np.asarray(pixels - 1, np.float32)
+def project_head(identity: NDArray, motion: Motion) -> NDArray[np.float32]:
+    """Project the points of face and skull through the crop camera, ``(T, 478 + S, 2)`` in [-1, 1]."""
+    lens = Camera.of_crop(2)
+    camera = np.array([lens.focal, *lens.center])
+    return np.asarray(head_points(motion, identity, camera, (2, 2)), np.float32)
 
 
 class Renderer:
@@ -117,12 +119,13 @@ class Renderer:
             memory_format=torch.channels_last
         )
         found = source.crop.to_crop(source.points, 2).astype(np.float32) - 1
-        modelled = project_points(self.model, source.identity, source.motion)[0]
+        modelled = project_head(source.identity, source.motion)[0]
+        residual = np.pad(found - modelled[: len(found)], ((0, SKULL), (0, 0)))
         fixed = {
             "picture": picture,
-            "points": torch.from_numpy(found)[None],
+            "points": torch.from_numpy(modelled + residual)[None],
             # where the head model errs about this person, it errs alike in every frame
-            "residual": torch.from_numpy(found - modelled)[None],
+            "residual": torch.from_numpy(residual)[None],
             "identity": torch.from_numpy(source.identity),
             "expression": torch.from_numpy(source.motion.expression),
             "angles": torch.from_numpy(source.motion.rotation),
@@ -140,8 +143,7 @@ class Renderer:
         """
         count = len(motion)
         points = (
-            torch.from_numpy(project_points(self.model, fixed["identity"].numpy(), motion))
-            + fixed["residual"]
+            torch.from_numpy(project_head(fixed["identity"].numpy(), motion)) + fixed["residual"]
         )
         angles = torch.from_numpy(motion.rotation)
         turns = [
@@ -149,7 +151,8 @@ class Renderer:
             for a in (fixed["angles"], angles)
         ]
         scale = torch.from_numpy(motion.translation[:, 2]) / fixed["translation"][:, 2]
-        affine = pose_affine(turns[0].expand(count, 3, 3), turns[1], scale)
+        known = fixed["points"].expand(count, -1, -1)
+        turn = head_turn(turns[0].expand(count, 3, 3), turns[1], scale, known, points)
         code = motion_code(
             fixed["expression"].expand(count, -1), torch.from_numpy(motion.expression),
             fixed["angles"].expand(count, -1), angles,
@@ -157,8 +160,8 @@ class Renderer:
         levels = sum(name.startswith("feature") for name in fixed)
         features = [fixed[f"feature{level}"].expand(count, -1, -1, -1) for level in range(levels)]
         rgb, alpha, moved = self.network.predict(
-            fixed["picture"].expand(count, -1, -1, -1), fixed["points"].expand(count, -1, -1).to(self.device),
-            points.to(self.device), affine.to(self.device), code.to(self.device), features,
+            fixed["picture"].expand(count, -1, -1, -1), known.to(self.device), points.to(self.device),
+            Turn(*(part.to(self.device) for part in turn)), code.to(self.device), features,
         )  # fmt: skip
         made = (moved.flow, moved.side, rgb.permute(0, 2, 3, 1), alpha[:, 0])
         return tuple(part.float().cpu().numpy() for part in made)

@@ -1,11 +1,13 @@
 """The renderer's network: a source picture, where its face points are, and where they shall be.
 
-Data flow (H = config.size, h = config.motion_size, N = 478 face points, K keypoints, C candidate flows)::
+Data flow (H = config.size, h = config.motion_size, N = 478 face points + S of the skull, K keypoints,
+C candidate flows)::
 
-    I_s (B,3,H,H)  p_s, p_d (B,N,2)  A (B,2,2)  z (B,110)
+    I_s (B,3,H,H)  p_s, p_d (B,N,2)  turn (see :mod:`.surface`)  z (B,110)
     fissures     side s (B,2h,2h): below a mouth's or an eye's middle line; openings o_s, o_d (B,2,2h,2h)
     candidates   T_0 identity | T_mesh^+- interpolated p_d -> p_s, for above and below | T_k affine round keypoint k
-    dense motion hourglass([I_s warped by each T (3C), heat-map differences (K), driven maps (K), o_d, o_s (4)])
+    dense motion hourglass([I_s warped by each T (3C), heat-map differences (K), driven maps (K), o_d, o_s (4),
+                            where a head is, and what of it the source shows (2)])
                  -> mask over candidates (C), one occlusion per level (L+1), small residual flow (2)
     T^+, T^-     sum_c mask_c T_c + residual, with the mesh flow of either side                (B,2,2h,2h,2)
     encoder      I_s -> features at H, H/2, ... H/2^L              (computed once for a source picture)
@@ -16,8 +18,8 @@ Data flow (H = config.size, h = config.motion_size, N = 478 face points, K keypo
 | here | symbol | shape | unit |
 |---|---|---|---|
 | source | I_s | (B, 3, H, H) | RGB in [0, 1] |
-| points_source, points_driven | p^s, p^d | (B, 478, 2) | [-1, 1] over the crop |
-| affine | A = s_s/s_d [R_s R_d^-1]_2x2 | (B, 2, 2) | driven -> source, image axes |
+| points_source, points_driven | p^s, p^d | (B, 478 + S, 2) | [-1, 1] over the crop |
+| turn | A, b, g_i, kappa_i, nu_i | | what the two poses do to each point, see :mod:`.surface` |
 | code | z | (B, 110) | see ``config.CODE_SIZE`` |
 | flow | T^+, T^- | (B, 2, h', w', 2) | backward: where in I_s a driven pixel comes from; above, below a fissure |
 | side | s | (B, h', w') | signed distance to the nearest fissure's middle line, [-1, 1] units, below > 0 |
@@ -29,9 +31,10 @@ Talking-Head Synthesis", CVPR 2021.
 Differences from the papers:
     * Keypoints come from the head model and not from a learned detector: exact, named, and none on the background.
     * FOMM's Jacobian is the analytic ``A`` of the two poses; nothing has to be inverted.
-    * One more candidate, the mesh flow, interpolates the displacement of all face points, so that expression moves
-      the picture before anything is learned. It is cut along the mouth and the eyes (:mod:`.fissures`): lips close
-      over a smile's teeth, lids over the iris.
+    * One more candidate, the mesh flow, interpolates the displacement of all face points and of the skull round them,
+      each with the slope of the head's surface, and leaves out those that a turn hides (:mod:`.surface`): expression
+      and pose move the picture before anything is learned. It is cut along the mouth and the eyes
+      (:mod:`.fissures`): lips close over a smile's teeth, lids over the iris.
     * Driven heat maps enter every decoder level, and FiLM the decoder: without them the mouth stays shut.
     * ``alpha`` lets the warped source through, so that texture stays sharp at any resolution.
 """
@@ -48,12 +51,13 @@ from torch.nn import functional as F
 from shared.layers.warp import gaussian_maps, identity_grid, resize_flow, warp
 from synthesis.renderer.config import CODE_SIZE, RendererConfig
 from synthesis.renderer.fissures import ABOVE, BELOW, fissure_distances, openings, side_of
-from synthesis.renderer.points import CANDIDATES, KEYPOINTS, MESH
+from synthesis.renderer.points import CANDIDATES, KEYPOINTS
+from synthesis.renderer.surface import CARRIERS, Turn
 
-_SIDES = torch.tensor([(i in BELOW) * 1 - (i in ABOVE) * 1 for i in MESH])
+_SIDES = torch.tensor([(i in BELOW) * 1 - (i in ABOVE) * 1 for i in CARRIERS])
 """-1 for points above a fissure, 1 below, 0 for those that move both."""
-_APART = 1e4
-"""What keeps a point from moving the other side."""
+_FADE = 0.12
+"""How far beyond the last point its slope is followed, normalised units."""
 
 
 def low_share(side: Tensor, size: int) -> Tensor:
@@ -171,40 +175,69 @@ class Hourglass(nn.Module):
 def mesh_flow(
     points_source: Tensor,
     points_driven: Tensor,
-    affine: Tensor,
+    turn: Turn,
     size: int,
     spread: float,
     sides: Tensor | None = None,
-) -> Tensor:
-    """Interpolate the displacement of scattered points to a grid (normalised kernel regression).
+) -> tuple[Tensor, Tensor]:
+    """Interpolate the motion of scattered points, each with its neighbourhood's, to a grid (kernel regression).
 
-    ``T(x) = A x + sum_i w_i(x) (p^s_i - A p^d_i)``, ``w = softmax_i(-|x - p^d_i|^2 / 2 sigma(x)^2)`` with
-    ``sigma(x)^2 = spread^2 + (d(x) / 2)^2`` and d the distance to the nearest point: sharp on a contour, smooth
-    between contours; beside the face the nearest points' head-rigid motion goes on outwards.
+    ``T(x) = sum_i w_i(x) (p^s_i + (A + gamma(x) b g_i^T) (x - p^d_i))``,
+    ``w = softmax_i(-(|x - p^d_i|^2 + kappa_i) / 2 sigma(x)^2)`` with ``sigma(x)^2 = spread^2 + (d(x) / 2)^2`` and d the
+    distance to the nearest point that is seen: sharp on a contour, smooth between contours. ``gamma`` fades slopes
+    out where no point is near; beside the head the nearest points' motion goes on outwards.
 
     Args:
         points_source: ``(B, M, 2)`` in [-1, 1].
         points_driven: ``(B, M, 2)``.
-        affine: ``(B, 2, 2)`` driven -> source.
+        turn: Of these points.
         size: Side of the grid.
         spread: Standard deviation of the kernel on a point, normalised units.
         sides: ``(M,)`` -1 for points that only move what is above, 1 below, 0 both; None: all both.
 
     Returns:
-        ``(B, 2, size, size, 2)``: for places above, and below.
+        The flows ``(B, 2, size, size, 2)`` for places above, and below; and ``(B, 2, size, size)``: how much of a head
+        is at a place (gamma), and how well the source shows what is there (the interpolated nu).
     """
-    grid = (
-        identity_grid(size, size, like=points_driven).reshape(1, -1, 2).expand(len(affine), -1, 2)
+    points_source, points_driven, turn, kept = _by_side(points_source, points_driven, turn, sides)
+    batch = len(points_driven)
+    grid = identity_grid(size, size, like=points_driven).reshape(1, -1, 2).expand(batch, -1, 2)
+    affine, parallax = turn.affine.transpose(1, 2), turn.parallax[:, None]
+    base = grid @ affine
+    columns = torch.cat(
+        [points_source - points_driven @ affine, turn.slopes,
+         (turn.slopes * points_driven).sum(-1, keepdim=True), turn.shown[..., None]], dim=-1,
+    )  # fmt: skip
+    # |x - p|^2 + kappa; the largest arrays by far, so each pass over them counts
+    own = (points_driven**2).sum(-1) + turn.cost
+    squared = torch.baddbmm(own[:, None], grid, points_driven.transpose(1, 2), alpha=-2)
+    squared += (grid**2).sum(-1, keepdim=True)
+    near = torch.exp(-squared.amin(-1, keepdim=True) / (2 * _FADE**2))
+    flows, shown = [], near
+    for those in kept:
+        far = squared[..., those]
+        variance = spread**2 + far.amin(-1, keepdim=True).clamp(min=0) / 4
+        mixed = torch.softmax(far * (-0.5 / variance), dim=-1) @ columns[:, those]
+        depth = (mixed[..., 2:4] * grid).sum(-1, keepdim=True) - mixed[..., 4:5]
+        flows.append(base + mixed[..., :2] + near * depth * parallax)
+        shown = mixed[..., 5:]
+    facts = torch.cat([near, shown], dim=-1).transpose(1, 2).reshape(-1, 2, size, size)
+    return torch.stack(flows, dim=1).reshape(-1, 2, size, size, 2), facts
+
+
+def _by_side(
+    points_source: Tensor, points_driven: Tensor, turn: Turn, sides: Tensor | None
+) -> tuple[Tensor, Tensor, Turn, tuple[slice, slice]]:
+    """Order points from above to below, so that each side's are neighbours; return them and the two slices."""
+    if sides is None:
+        return points_source, points_driven, turn, (slice(None), slice(None))
+    order = sides.argsort(stable=True)
+    above, below = int((sides < 0).sum()), int((sides > 0).sum())
+    ordered = turn._replace(
+        slopes=turn.slopes[:, order], cost=turn.cost[:, order], shown=turn.shown[:, order]
     )
-    squared = torch.cdist(grid, points_driven, compute_mode="use_mm_for_euclid_dist") ** 2
-    offsets = points_source - points_driven @ affine.transpose(1, 2)
-    base = grid @ affine.transpose(1, 2)
-    flows = []
-    for other in (1, -1):
-        far = squared if sides is None else squared + _APART * (sides == other).to(squared)
-        variance = spread**2 + far.amin(-1, keepdim=True) / 4
-        flows.append(base + torch.softmax(-far / (2 * variance), dim=-1) @ offsets)
-    return torch.stack(flows, dim=1).reshape(-1, 2, size, size, 2)
+    slices = slice(0, len(sides) - below), slice(above, len(sides))
+    return points_source[:, order], points_driven[:, order], ordered, slices
 
 
 def keypoint_flows(
@@ -225,7 +258,7 @@ class DenseMotion(nn.Module):
         self.config = config
         candidates = len(CANDIDATES) + 2
         self.hourglass = Hourglass(
-            3 * candidates + 2 * len(KEYPOINTS) + 4,
+            3 * candidates + 2 * len(KEYPOINTS) + 6,
             config.motion_width,
             config.motion_max,
             config.motion_levels,
@@ -240,27 +273,32 @@ class DenseMotion(nn.Module):
         self.register_buffer("sides", _SIDES.clone(), persistent=False)
 
     def candidates(
-        self, points_source: Tensor, points_driven: Tensor, affine: Tensor, size: int
-    ) -> tuple[Tensor, Tensor]:
-        """Return the mesh flow of either side, ``(B, 2, size, size, 2)``, and the others, ``(B, C - 1, ...)``."""
-        batch = len(points_source)
+        self, points_source: Tensor, points_driven: Tensor, turn: Turn, size: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the mesh flow of either side, ``(B, 2, size, size, 2)``, the others ``(B, C - 1, ...)``, and facts."""
+        batch, carriers = len(points_source), list(CARRIERS)
         still = identity_grid(size, size, like=points_source).expand(batch, 1, size, size, 2)
-        mesh = mesh_flow(
-            points_source[:, MESH], points_driven[:, MESH], affine, size, self.config.mesh_spread,
-            self.sides,
+        carried = turn._replace(
+            slopes=turn.slopes[:, carriers],
+            cost=turn.cost[:, carriers],
+            shown=turn.shown[:, carriers],
+        )
+        mesh, facts = mesh_flow(
+            points_source[:, carriers], points_driven[:, carriers], carried, size,
+            self.config.mesh_spread, self.sides,
         )  # fmt: skip
         near = keypoint_flows(
-            points_source[:, CANDIDATES], points_driven[:, CANDIDATES], affine, size
+            points_source[:, CANDIDATES], points_driven[:, CANDIDATES], turn.affine, size
         )
-        return mesh, torch.cat([still, near], dim=1)
+        return mesh, torch.cat([still, near], dim=1), facts
 
     def forward(
-        self, source: Tensor, points_source: Tensor, points_driven: Tensor, affine: Tensor
+        self, source: Tensor, points_source: Tensor, points_driven: Tensor, turn: Turn
     ) -> Motion2D:
         """Return where every place of the driven picture comes from."""
         h, config = self.config.motion_size, self.config
         small = F.interpolate(source, size=(h, h), mode="area")
-        mesh, rigid = self.candidates(points_source, points_driven, affine, 2 * h)
+        mesh, rigid, facts = self.candidates(points_source, points_driven, turn, 2 * h)
         distances = [fissure_distances(points, 2 * h) for points in (points_source, points_driven)]
         known, opened = (openings(distance, source.shape[-1]) for distance in distances)
         side = side_of(points_driven, distances[1])
@@ -276,7 +314,8 @@ class DenseMotion(nn.Module):
             for points in (points_driven, points_source)
         )
         open_now = F.interpolate(torch.cat([opened, known], dim=1), size=(h, h), mode="area")
-        out = self.head(self.hourglass(torch.cat([warped, maps - base, maps, open_now], dim=1)))
+        seen = [warped, maps - base, maps, open_now, F.avg_pool2d(facts, 2)]
+        out = self.head(self.hourglass(torch.cat(seen, dim=1)))
         mask, occlusion, residual = out.split([count, config.levels + 1, 2], dim=1)
         mask = F.interpolate(torch.softmax(mask, dim=1), scale_factor=2.0, mode="bilinear")
         residual = F.interpolate(residual, scale_factor=2.0, mode="bilinear").permute(0, 2, 3, 1)
@@ -376,7 +415,7 @@ class RendererNetwork(nn.Module):
         source: Tensor,
         points_source: Tensor,
         points_driven: Tensor,
-        affine: Tensor,
+        turn: Turn,
         code: Tensor,
         features: list[Tensor] | None = None,
     ) -> tuple[Tensor, Tensor, Motion2D]:
@@ -387,7 +426,7 @@ class RendererNetwork(nn.Module):
         """
         if features is None:
             features = self.encoder(source)
-        motion = self.motion(source, points_source, points_driven, affine)
+        motion = self.motion(source, points_source, points_driven, turn)
         return *self.decoder(features, motion, points_driven, self.code(code)), motion
 
     def forward(
@@ -395,29 +434,16 @@ class RendererNetwork(nn.Module):
         source: Tensor,
         points_source: Tensor,
         points_driven: Tensor,
-        affine: Tensor,
+        turn: Turn,
         code: Tensor,
         features: list[Tensor] | None = None,
     ) -> Rendering:
         """Render at the network's own size; arguments as :meth:`predict`'s."""
         rgb, alpha, motion = self.predict(
-            source, points_source, points_driven, affine, code, features
+            source, points_source, points_driven, turn, code, features
         )
         warped = motion.warp(source)
         return Rendering(alpha * rgb + (1 - alpha) * warped, rgb, alpha, warped, motion)
-
-
-def pose_affine(rotation_source: Tensor, rotation_driven: Tensor, scale: Tensor) -> Tensor:
-    """Return ``A = (s_s / s_d) [R_s R_d^-1]_2x2`` in image axes (y down), driven -> source, ``(B, 2, 2)``.
-
-    Args:
-        rotation_source: ``(B, 3, 3)`` head to camera.
-        rotation_driven: ``(B, 3, 3)``.
-        scale: ``(B,)`` s_s / s_d = depth of the driven head over depth of the source head.
-    """
-    turn = (rotation_source @ rotation_driven.transpose(1, 2))[:, :2, :2]
-    flip = torch.tensor([[1.0, -1.0], [-1.0, 1.0]], device=turn.device, dtype=turn.dtype)
-    return scale[:, None, None] * turn * flip
 
 
 def motion_code(

@@ -85,7 +85,7 @@ MESH = (
     + CHEEKS
     + FOREHEAD
 )
-"""Points whose displacements are interpolated into the mesh flow."""
+"""Face points whose displacements are interpolated into the mesh flow."""
 
 MOUTH_CENTER = (13, 14, 78, 308)
 EYE_CENTERS = ((33, 133), (263, 362))

@@ -68,9 +68,9 @@ class RendererModule(lightning.LightningModule):
 
     def forward(self, batch: dict[str, Tensor]) -> Rendering:
         """Render a batch."""
-        affine, code = conditions(batch)
+        turn, code = conditions(batch)
         return self.network(
-            batch["source"], batch["points_source"], batch["points_driven"], affine, code
+            batch["source"], batch["points_source"], batch["points_driven"], turn, code
         )
 
     def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:

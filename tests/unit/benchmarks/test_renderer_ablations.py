@@ -1,26 +1,33 @@
 """Each variant really lacks its part, and the experiment runs and resumes."""
 
+from typing import Any
+
 import pytest
 import torch
 
 from benchmarks.claims.renderer_ablations import VARIANTS, ablate, build
 from benchmarks.evaluation_set import read_subjects
 from shared.errors import InputError
+from shared.face.head_model import LANDMARKS_478
 from shared.layers.warp import identity_grid
 from synthesis.renderer.config import CODE_SIZE, PRESETS
 from synthesis.renderer.fissures import LOWER, UPPER
 from synthesis.renderer.points import CANDIDATES, KEYPOINTS, MESH
+from synthesis.renderer.surface import SKULL, Turn
 
 SMOKE = PRESETS["smoke"]
 
 
-def inputs(seed: int = 0) -> list[torch.Tensor]:
+POINTS = LANDMARKS_478 + SKULL
+
+
+def inputs(seed: int = 0) -> list[Any]:
     g = torch.Generator().manual_seed(seed)
     return [
         torch.rand(2, 3, 64, 64, generator=g),
-        torch.rand(2, 478, 2, generator=g) - 0.5,
-        torch.rand(2, 478, 2, generator=g) - 0.5,
-        torch.eye(2).repeat(2, 1, 1),
+        torch.rand(2, POINTS, 2, generator=g) - 0.5,
+        torch.rand(2, POINTS, 2, generator=g) - 0.5,
+        Turn.flat(torch.eye(2).repeat(2, 1, 1), POINTS),
         torch.randn(2, CODE_SIZE, generator=g),
     ]
 
@@ -38,8 +45,7 @@ def network(name: str) -> torch.nn.Module:
 @torch.no_grad()
 def effect(name: str, change, part: str) -> float:
     """Return how much a part of the output changes when an input does."""
-    net, before = network(name), inputs()
-    after = [value.clone() for value in before]
+    net, before, after = network(name), inputs(), inputs()
     change(after)
     return float((part(net(*before)) - part(net(*after))).abs().max())
 
@@ -54,9 +60,19 @@ def other_mesh(values):
     values[1][:, alone] += 0.2
 
 
+def other_skull(values):
+    values[1][:, LANDMARKS_478:] += 0.2
+
+
+def other_slopes(values):
+    values[3] = values[3]._replace(slopes=values[3].slopes + 1, parallax=torch.ones(2, 2))
+
+
 @pytest.mark.parametrize(
     ("name", "change", "part"),
     [
+        ("no-surface", other_skull, lambda out: out.motion.flow),
+        ("no-surface", other_slopes, lambda out: out.motion.flow),
         ("no-film", other_code, lambda out: out.image),
         ("no-mesh", other_mesh, lambda out: out.motion.flow),
         ("no-cut", other_mesh, lambda out: out.motion.flow[:, 0] - out.motion.flow[:, 1]),
@@ -69,12 +85,12 @@ def test_what_was_taken_away_no_longer_counts(name, change, part):
 
 @torch.no_grad()
 def test_the_decoder_without_heat_maps_does_not_see_the_driven_points():
-    source, known, driven, affine, _ = inputs()
+    source, known, driven, turn, _ = inputs()
     seen = {}
     for name in ("full", "no-heat-maps"):
         net = network(name)
         features, code = net.encoder(source), torch.zeros(2, SMOKE.code_width)
-        motion = net.motion(source, known, driven, affine)
+        motion = net.motion(source, known, driven, turn)
         pictures = [net.decoder(features, motion, p, code)[0] for p in (driven, -driven)]
         seen[name] = float((pictures[0] - pictures[1]).abs().max())
     assert seen["full"] > 1e-3

@@ -24,7 +24,7 @@ from synthesis.opt.config import OptConfig
 from synthesis.opt.generator import OptDriver
 from synthesis.opt.network import ContentEncoder, ExpressionNet
 from synthesis.renderer.config import PRESETS
-from synthesis.renderer.generator import Renderer, SourceFace, project_points
+from synthesis.renderer.generator import Renderer, SourceFace, project_head
 from synthesis.renderer.network import RendererNetwork
 
 
@@ -38,7 +38,7 @@ def pipeline() -> Pipeline:
         np.zeros((1, 3)), np.array([[0.0, -0.1, -0.95]]), np.zeros((1, 52)), Fraction(25)
     )
     crop = CropBox((50.0, 50.0), 80.0)
-    points = crop.to_image(project_points(model, identity, motion)[0] + 1, 2).astype(np.float32)
+    points = crop.to_image(project_head(identity, motion)[0, :478] + 1, 2).astype(np.float32)
     photo = rng.integers(0, 255, (100, 100, 3), np.uint8)
     config = OptConfig(
         identity_dim=model.identities, content_width=16, content_dim=8, hidden=16, face_dim=8

@@ -18,7 +18,7 @@ from synthesis.opt.data import load_utterances
 from synthesis.opt.pictures import Faces, LandmarkReader, PictureLoop, load_faces
 from synthesis.opt.recipes import build_audio, build_expression, build_joint, fitted_profile
 from synthesis.renderer.config import PRESETS
-from synthesis.renderer.generator import project_points
+from synthesis.renderer.generator import project_head
 from synthesis.renderer.network import RendererNetwork
 from synthesis.renderer.points import KEYPOINTS
 
@@ -50,7 +50,7 @@ def test_points_are_those_of_the_renderer(loop, faces):
         faces.rotation[:1].numpy(), faces.translation[:1].numpy(), moved.expression[:1].numpy(),
         Fraction(25),
     )  # fmt: skip
-    expected = project_points(HeadModel.load(), faces.identity[0].numpy(), motion)[0]
+    expected = project_head(faces.identity[0].numpy(), motion)[0]
     got = loop.points(faces, moved.expression, faces.rotation)[0]
     np.testing.assert_allclose(got.numpy(), expected, atol=1e-4)
 

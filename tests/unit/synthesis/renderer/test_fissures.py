@@ -20,12 +20,13 @@ from synthesis.renderer.fissures import (
     openings,
     side_of,
 )
-from synthesis.renderer.generator import project_points
+from synthesis.renderer.generator import project_head
 from synthesis.renderer.network import RendererNetwork
+from synthesis.renderer.surface import Turn
 
 
 def face(roll: float = 0.0, **units: float) -> torch.Tensor:
-    """Face points of the mean head at rest but for ``units``, (1, 478, 2)."""
+    """Points of the mean head at rest but for ``units``, (1, 478 + S, 2)."""
     expression = np.zeros((1, 52), np.float32)
     for name, value in units.items():
         expression[0, UNIT[name]] = value
@@ -34,9 +35,7 @@ def face(roll: float = 0.0, **units: float) -> torch.Tensor:
         np.array([[0, 0, roll]], np.float32), np.array([[0, 0, -0.75]], np.float32),
         expression, Fraction(25),
     )  # fmt: skip
-    return torch.from_numpy(
-        project_points(model, np.zeros(len(model.identity_basis), np.float32), motion)
-    )
+    return torch.from_numpy(project_head(np.zeros(len(model.identity_basis), np.float32), motion))
 
 
 SMILE = {"jawOpen": 0.35, "mouthSmileLeft": 0.6, "mouthSmileRight": 0.6}
@@ -88,7 +87,26 @@ def test_lips_meet_although_the_source_holds_them_apart():
     smiling, shut = face(**SMILE), face()
     mouth = openings(fissure_distances(smiling, 64), 128)[:, :1]
     assert mouth.sum() > 50
-    motion = network.motion(mouth.expand(-1, 3, -1, -1), smiling, shut, torch.eye(2)[None])
+    turn = Turn.flat(torch.eye(2)[None], smiling.shape[1])
+    motion = network.motion(mouth.expand(-1, 3, -1, -1), smiling, shut, turn)
     cut = motion.warp(mouth)
     smooth = replace(motion, flow=motion.flow.mean(1, keepdim=True).expand_as(motion.flow))
     assert cut.sum() < 0.25 * smooth.warp(mouth).sum()
+
+
+@torch.no_grad()
+def test_the_upper_teeth_stay_when_the_jaw_falls():
+    """What a smile shows between the lips moves with the upper lip, not with the lower one."""
+    torch.manual_seed(0)
+    network = RendererNetwork(PRESETS["cpu"])
+    network.motion.head.bias[1] = 20.0  # the mesh flow alone
+    smiling, gaping = face(**SMILE), face(**{**SMILE, "jawOpen": 1.0})
+    teeth = openings(fissure_distances(smiling, 64), 128)[:, :1]
+    turn = Turn.flat(torch.eye(2)[None], smiling.shape[1])
+    motion = network.motion(teeth.expand(-1, 3, -1, -1), smiling, gaping, turn)
+    shown = motion.warp(teeth)[0, 0]
+    rows = torch.arange(128.0)
+    height, before = ((w.sum(1) * rows).sum() / w.sum() for w in (shown, teeth[0, 0]))
+    fall = (gaping[0, 14, 1] - smiling[0, 14, 1]) * 64
+    assert fall > 8
+    assert abs(height - before) < 0.25 * fall

@@ -1,27 +1,32 @@
 """The renderer's equations against slow numpy, and the promises of its network."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
 from shared.face.camera import rotation_matrix
+from shared.face.head_model import LANDMARKS_478
 from shared.layers.warp import identity_grid, warp
 from synthesis.renderer.config import CODE_SIZE, PRESETS
 from synthesis.renderer.network import (
     RendererNetwork,
     keypoint_flows,
     mesh_flow,
-    pose_affine,
 )
+from synthesis.renderer.surface import SKULL, Turn, pose_affine
+
+POINTS = LANDMARKS_478 + SKULL
 
 
-def random_inputs(batch: int = 2, size: int = 64, seed: int = 0) -> tuple[torch.Tensor, ...]:
+def random_inputs(batch: int = 2, size: int = 64, seed: int = 0) -> tuple[Any, ...]:
     g = torch.Generator().manual_seed(seed)
     return (
         torch.rand(batch, 3, size, size, generator=g),
-        torch.rand(batch, 478, 2, generator=g) * 1.2 - 0.6,
-        torch.rand(batch, 478, 2, generator=g) * 1.2 - 0.6,
-        torch.eye(2).repeat(batch, 1, 1),
+        torch.rand(batch, POINTS, 2, generator=g) * 1.2 - 0.6,
+        torch.rand(batch, POINTS, 2, generator=g) * 1.2 - 0.6,
+        Turn.flat(torch.eye(2).repeat(batch, 1, 1), POINTS),
         torch.randn(batch, CODE_SIZE, generator=g),
     )
 
@@ -35,19 +40,30 @@ def network() -> RendererNetwork:
 def test_mesh_flow_matches_a_slow_loop():
     rng = np.random.default_rng(0)
     source, driven = rng.uniform(-0.5, 0.5, (2, 7, 2))
-    affine = np.array([[1.1, 0.2], [-0.1, 0.9]])
+    affine, parallax = np.array([[1.1, 0.2], [-0.1, 0.9]]), np.array([0.5, -0.3])
+    slopes, cost, shown = rng.normal(size=(7, 2)), rng.uniform(0, 0.1, 7), rng.uniform(-1, 1, 7)
     sides = np.array([-1, -1, 0, 0, 1, 1, 1])
-    inputs = (torch.tensor(a)[None] for a in (source, driven, affine))
-    fast = mesh_flow(*inputs, 6, 0.2, torch.tensor(sides))[0].numpy()
-    for flow, those in zip(fast, (sides != 1, sides != -1), strict=True):
+    source_, driven_, *turn = (
+        torch.tensor(a)[None] for a in (source, driven, affine, parallax, slopes, cost, shown)
+    )
+    fast, facts = mesh_flow(source_, driven_, Turn(*turn), 6, 0.2, torch.tensor(sides))
+    for flow, those in zip(fast[0].numpy(), (sides != 1, sides != -1), strict=True):
         for row in range(6):
             for column in range(6):
                 x = np.array([(column + 0.5) / 3 - 1, (row + 0.5) / 3 - 1])
-                squared = ((x - driven[those]) ** 2).sum(-1)
-                weight = np.exp(-squared / (2 * (0.2**2 + squared.min() / 4)))
-                offsets = source[those] - driven[those] @ affine.T
-                offset = (weight[:, None] * offsets).sum(0) / weight.sum()
-                assert np.allclose(flow[row, column], affine @ x + offset)
+                squared = ((x - driven) ** 2).sum(-1) + cost
+                gamma = np.exp(-squared.min() / (2 * 0.12**2))
+                assert np.allclose(facts[0, 0, row, column], gamma)
+                near = squared[those]
+                weight = np.exp(-near / (2 * (0.2**2 + near.min() / 4)))
+                weight /= weight.sum()
+                there = np.zeros(2)
+                for w, s, d, g in zip(
+                    weight, source[those], driven[those], slopes[those], strict=True
+                ):
+                    local = affine + gamma * np.outer(parallax, g)
+                    there += w * (s + local @ (x - d))
+                assert np.allclose(flow[row, column], there)
 
 
 def test_keypoint_flow_sends_each_driven_keypoint_to_its_source():
@@ -61,8 +77,8 @@ def test_keypoint_flow_sends_each_driven_keypoint_to_its_source():
 
 
 def test_equal_points_leave_the_picture_as_it_is(network):
-    source, points, _, affine, code = random_inputs()
-    out = network(source, points, points, affine, code)
+    source, points, _, turn, code = random_inputs()
+    out = network(source, points, points, turn, code)
     flow = out.motion.flow
     assert (flow - identity_grid(*flow.shape[2:4], like=source)).abs().max() < 1e-4
     assert (
@@ -94,7 +110,10 @@ def test_a_batch_equals_a_loop_and_repeats_itself(network):
     whole = network(*inputs).image
     assert torch.equal(whole, network(*inputs).image)
     for number in range(3):
-        alone = network(*(value[number : number + 1] for value in inputs)).image
+        one = slice(number, number + 1)
+        turn = Turn(*(part[one] for part in inputs[3]))
+        source, known, driven, _, code = inputs
+        alone = network(source[one], known[one], driven[one], turn, code[one]).image
         assert torch.allclose(alone[0], whole[number], atol=1e-5)
 
 
