@@ -16,6 +16,7 @@ from shared.training.run import Budget, fit
 from shared.zoo.checkpoints import load_checkpoint, save_checkpoint
 from synthesis.renderer.config import PRESETS, RendererConfig
 from synthesis.renderer.dataset import FrameBank, PairBatches, load_bank
+from synthesis.renderer.samples import SamplePictures
 from synthesis.renderer.training import RendererModule, RendererRecipe
 
 
@@ -71,7 +72,8 @@ def train_renderer(
 
     Args:
         manifest: A corpus with a ``train`` and a ``val`` split, rendered or prepared from real footage.
-        out: Folder of the run; the checkpoint is ``out/checkpoint``.
+        out: Folder of the run; the checkpoint is ``out/checkpoint``, pictures of held-out people are in
+            ``out/stage*/pictures``.
         profile: One of :data:`PROFILES`.
         seed: Seed of everything random.
         minutes: Wall clock for each stage; None for the profile's steps alone.
@@ -118,6 +120,7 @@ def train_renderer(
             validation=validation_pairs(held, seed),
             device=device,
             average=0.995,
+            callbacks=(SamplePictures(out / f"stage{number}" / "pictures"),),
         )
     if module is None:
         raise InputError("the profile has no stages", found=profile)

@@ -11,12 +11,15 @@ import shared.data.marionette
 from shared.data.manifest import Manifest, read_manifest
 from shared.errors import InputError, WeightsError
 from shared.face.head_model import HeadModel
+from shared.media.image import read_image
+from shared.training.run import Budget, fit
 from synthesis.renderer.augment import Augment, mirrored_points, mirrored_units
 from synthesis.renderer.config import PRESETS
 from synthesis.renderer.dataset import FrameBank, PairBatches, gather, load_bank
 from synthesis.renderer.generator import Renderer
 from synthesis.renderer.network import RendererNetwork
 from synthesis.renderer.recipes import train_renderer
+from synthesis.renderer.samples import SamplePictures
 from synthesis.renderer.surface import SKULL, Turn
 from synthesis.renderer.training import RendererModule, RendererRecipe
 
@@ -112,6 +115,22 @@ def test_a_smoke_training_ends_in_a_checkpoint_that_answers(sample, tmp_path):
     assert 0 < distance < 0.1  # twenty steps from where the other ended
     with pytest.raises(WeightsError, match="other sizes"):
         train_renderer(split_of(sample), tmp_path / "no", profile="cpu", start=folder)
+
+
+def test_a_validated_training_leaves_pictures_of_what_it_draws(bank, tmp_path):
+    module = RendererModule(PRESETS["smoke"], RendererRecipe(steps=2))
+    pairs = [gather(bank, np.arange(8), np.arange(8)[::-1].copy())]
+    loader = torch.utils.data.DataLoader(pairs * 2, batch_size=None)
+    fit(
+        module, loader, out=tmp_path, budget=Budget(2, save_every=1), validation=loader, device="cpu",
+        average=None, callbacks=(SamplePictures(tmp_path / "pictures"),),
+    )  # fmt: skip
+    made = sorted(path.name for path in (tmp_path / "pictures").iterdir())
+    assert made == ["000001.png", "000002.png"]
+    sheet = read_image(tmp_path / "pictures" / "000002.png")
+    assert sheet.shape == (6 * 64, 5 * 64, 3)
+    true = (pairs[0]["target"][0].permute(1, 2, 0) * 255).round().byte().numpy()
+    assert np.array_equal(sheet[:64, 64:128], true)
 
 
 def test_an_unknown_profile_is_refused(sample, tmp_path):
