@@ -42,4 +42,7 @@ def test_what_is_shipped_is_whole():
     for name in shipped_pipelines():
         folder = find_pipeline(name)
         assert (folder / "card.md").is_file()
-        assert sum(path.stat().st_size for path in folder.rglob("*")) < 5_000_000
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        pictures = sum(path.stat().st_size for path in files if path.suffix == ".png")
+        assert sum(path.stat().st_size for path in files) - pictures < 5_000_000
+        assert pictures < 1_500_000
