@@ -50,7 +50,7 @@ def scaled_linear_betas(steps: int = 1000, start: float = 0.00085, end: float = 
         InputError: If the range is not within (0, 1), or there are fewer than two steps.
 
     Example:
-        >>> [round(beta, 6) for beta in scaled_linear_betas(3, 0.01, 0.09).tolist()]
+        >>> scaled_linear_betas(3, 0.01, 0.09).numpy().round(6).tolist()
         [0.01, 0.04, 0.09]
     """
     _check(steps, start, end)
