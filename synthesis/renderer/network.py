@@ -208,10 +208,10 @@ def mesh_flow(
         [points_source - points_driven @ affine, turn.slopes,
          (turn.slopes * points_driven).sum(-1, keepdim=True), turn.shown[..., None]], dim=-1,
     )  # fmt: skip
-    # |x - p|^2 + kappa; the largest arrays by far, so each pass over them counts
-    own = (points_driven**2).sum(-1) + turn.cost
-    squared = torch.baddbmm(own[:, None], grid, points_driven.transpose(1, 2), alpha=-2)
-    squared += (grid**2).sum(-1, keepdim=True)
+    # |x - p|^2 + kappa, exact, by rows and columns; the largest arrays by far, so each pass over them counts
+    line = grid[0, :size, 0][:, None]
+    across, down = ((line - points_driven[:, None, :, axis]) ** 2 for axis in (0, 1))
+    squared = ((down + turn.cost[:, None])[:, :, None] + across[:, None]).flatten(1, 2)
     near = torch.exp(-squared.amin(-1, keepdim=True) / (2 * _FADE**2))
     flows, shown = [], near
     for those in kept:

