@@ -181,6 +181,25 @@ def renderer_command(
     finish(result, claim_rows(judged, seed=seed, protocol=protocol, status=status), record)
 
 
+@app.command("warp")
+def warp_command(
+    people: People = 24,
+    looks: Looks = None,
+    evaluation: Evaluation = Path("runs") / "evaluation",
+    seed: Seed = 0,
+    record: Record = None,
+) -> None:
+    """How far the renderer's warp is from the truth before anything is learned: turned heads, by geometry alone."""
+    from benchmarks.claims.renderer_warp import warp_rows
+    from synthesis.renderer.config import PRESETS
+
+    config = PRESETS["cpu"]
+    subjects = held_out(evaluation, people, looks, config.size)
+    settings = {"people": people, "seed": seed, "size": config.size}
+    rows = warp_rows(subjects, config, seed=seed)
+    finish(RunRecord("benchmarks.warp", settings=settings), rows, record)
+
+
 @app.command("sheet")
 def sheet_command(
     photos: Annotated[

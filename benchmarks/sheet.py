@@ -24,6 +24,7 @@ from benchmarks.evaluation_set import Take, plan
 from benchmarks.tables import Rows, row
 from shared.face.landmarks import PRESENT, Landmarker, LandmarkNet
 from shared.motion import Motion
+from shared.statistics import Interval, bootstrap_interval
 from synthesis.renderer.generator import Renderer, SourceFace, project_head
 from synthesis.source import read_source
 from synthesis.talking_head import at_rest
@@ -124,8 +125,8 @@ def named(photos: Sequence[Path] | None) -> list[tuple[str, Path | NDArray[np.ui
     return [("astronaut", skimage.data.astronaut())]
 
 
-def rows_of(sheets: Mapping[str, Sheet], status: str) -> Rows:
-    """Return likeness and landmark error of each photo, within 15 degrees and beyond."""
+def rows_of(sheets: Mapping[str, Sheet], status: str, seed: int = 0) -> Rows:
+    """Return likeness and landmark error of each photo, within 15 degrees and beyond; intervals are over takes."""
     rows: Rows = []
     for name, sheet in sheets.items():
         for part, chosen in {
@@ -133,18 +134,24 @@ def rows_of(sheets: Mapping[str, Sheet], status: str) -> Rows:
             "beyond": sheet.turn > NEAR,
         }.items():
             protocol = f"{int(chosen.sum())} takes of one photo, square of {len(sheet.photo)} px"
-            facts: dict[str, Any] = {"table": name, "status": status, "protocol": protocol}
+            facts: dict[str, Any] = {
+                "table": name, "status": status, "protocol": protocol, "seed": seed,
+            }  # fmt: skip
             likeness, errors = sheet.likeness[chosen], 100 * sheet.landmarks[chosen]
             if np.isfinite(likeness).any():
                 rows.append(
-                    row(f"likeness, {part}", float(np.nanmean(likeness)), **facts,
+                    row(f"likeness, {part}", _interval(likeness, seed), **facts,
                         lowest=float(np.nanmin(likeness)), target="at least 0.75 within 15")
                 )  # fmt: skip
             rows.append(
-                row(f"landmarks from those asked for, {part}", float(np.nanmean(errors)), unit="%",
+                row(f"landmarks from those asked for, {part}", _interval(errors, seed), unit="%",
                     **facts, highest=float(np.nanmax(errors)), target="under 4")
             )  # fmt: skip
     return rows
+
+
+def _interval(values: NDArray[np.float64], seed: int) -> Interval:
+    return bootstrap_interval(values[np.isfinite(values)], seed=seed)
 
 
 def picture(sheets: Sequence[Sheet], tile: int = 192, *, across: int = 10) -> NDArray[np.uint8]:

@@ -12,6 +12,7 @@ from benchmarks.claims.renderer import (
     rendered,
 )
 from benchmarks.evaluation_set import read_subjects, subjects_of_corpus
+from benchmarks.timing import threads
 from synthesis.renderer.config import PRESETS
 from synthesis.renderer.network import RendererNetwork
 
@@ -91,11 +92,12 @@ def test_hulls_hold_their_points_and_little_else():
 
 
 def test_rendering_in_batches_is_rendering_at_once(subjects, network):
-    whole = rendered(network, subjects[0], batch_size=26)
-    parts = rendered(network, subjects[0], batch_size=5)
+    # one thread: how convolutions share out their sums over several depends on the batch
+    with threads(1):
+        whole = rendered(network, subjects[0], batch_size=26)
+        parts = rendered(network, subjects[0], batch_size=5)
     assert whole.shape == (26, 3, 64, 64)
-    # kernels of other batch sizes round differently: a fiftieth of a grey level, no more
-    assert (whole - parts).abs().max() < 8e-5
+    assert torch.allclose(whole, parts, atol=1e-6)
 
 
 def test_rows_hold_intervals_baselines_and_reasons(subjects, network):

@@ -45,4 +45,4 @@ def test_what_is_shipped_is_whole():
         files = [path for path in folder.rglob("*") if path.is_file()]
         pictures = sum(path.stat().st_size for path in files if path.suffix == ".png")
         assert sum(path.stat().st_size for path in files) - pictures < 5_000_000
-        assert pictures < 1_500_000
+        assert pictures < 1_000_000
