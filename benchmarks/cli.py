@@ -397,6 +397,10 @@ def membership_command(
     ] = (Path("runs") / "membership"),
     threads: Annotated[int, typer.Option(min=1, help="Threads of torch.")] = 2,
     device: Annotated[str, typer.Option(help="Where the models run: cpu, cuda.")] = "cpu",
+    beside: Annotated[
+        list[Path] | None,
+        typer.Option(help="Another target, of which the main table alone is measured; repeatable."),
+    ] = None,
     seed: Seed = 0,
     record: Record = None,
 ) -> None:
@@ -420,7 +424,7 @@ def membership_command(
 
     with using(threads):
         rows, result.weights = measure(
-            targets, plan, out, seed=seed, threads=threads, device=device,
+            targets, plan, out, seed=seed, threads=threads, device=device, beside=beside or (),
             progress=lambda text: errors.print(text, markup=False), keep=keep,
         )  # fmt: skip
     finish(result, rows, record)

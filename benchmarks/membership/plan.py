@@ -39,6 +39,7 @@ class Plan:
         guidances: gamma.
         drc_variants: Label -> settings of DRC that are varied one at a time.
         resamples: Draws of an interval.
+        beside: Pictures of a class of the targets that stand beside, of which only the main table is measured.
     """
 
     pictures: int
@@ -54,6 +55,7 @@ class Plan:
     guidances: tuple[float, ...] = (0.0, 1.0, 2.0, 3.0, 5.0)
     drc_variants: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     resamples: int = 1000
+    beside: int = 512
 
 
 _VARIANTS: dict[str, dict[str, object]] = {
@@ -92,6 +94,7 @@ PLANS: dict[str, Plan] = {
         },
         distorted=("structural", *PIXEL_RIVALS), distortions=("salt_pepper", "flip"), ablated=4,
         totals=(50, 100), intervals=(50,), guidances=(2.0,), drc_variants={"K = 2": {"restorations": 2}}, resamples=20,
+        beside=4,
     ),
     "cpu": Plan(
         128, 64, DRC(steps=10, restorations=2), ablated=40, drc_variants=_BRIEF_VARIANTS,
@@ -101,10 +104,10 @@ PLANS: dict[str, Plan] = {
             "rediffuse": {"variations": 5},
         },
     ),
-    "gpu": Plan(1000, 250, ablated=500, drc_variants=_VARIANTS),
+    "gpu": Plan(1000, 250, ablated=500, drc_variants=_VARIANTS, beside=1000),
     "paper": Plan(
         5000, 250, ablated=1000, drc_variants=_VARIANTS,
-        intervals=(1, 10, 20, 50, 100), guidances=(0.0, 1.0, 2.0, 3.0, 4.0, 5.0),
+        intervals=(1, 10, 20, 50, 100), guidances=(0.0, 1.0, 2.0, 3.0, 4.0, 5.0), beside=5000,
     ),
 }  # fmt: skip
 
@@ -116,7 +119,12 @@ def plan_named(name: str, pictures: int | None = None) -> Plan:
     plan = PLANS[name]
     if pictures is None:
         return plan
-    return replace(plan, pictures=pictures, ablated=min(plan.ablated, pictures))
+    return replace(
+        plan,
+        pictures=pictures,
+        ablated=min(plan.ablated, pictures),
+        beside=min(plan.beside, pictures),
+    )
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,14 @@ stopped leaves the most important tables behind. Finished scores are kept: the s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.membership.ablations import ablate_drc, ablate_structural, ablation_rows
 from benchmarks.membership.claims import Robust, claim_rows
 from benchmarks.membership.cost import cost_rows
+from benchmarks.membership.growth import growth_rows
 from benchmarks.membership.main_table import (
     Draws,
     Lines,
@@ -38,7 +39,7 @@ _COSTLY = "drc"
 """The attack whose robustness is measured last: one picture costs it ten times the others' calls."""
 
 
-@dataclass
+@dataclass(eq=False)
 class _Study:
     """A target at its ages and what was found of it so far."""
 
@@ -64,6 +65,7 @@ def measure(
     seed: int = 0,
     threads: int = 2,
     device: str = "cpu",
+    beside: Sequence[Path] = (),
     progress: Progress = lambda _: None,
     keep: Keep = lambda *_: None,
 ) -> tuple[Rows, dict[str, str]]:
@@ -76,78 +78,110 @@ def measure(
         seed: Of everything random.
         threads: For the protocol of the cost table.
         device: Where the models run.
+        beside: Further targets, of which the main table alone is measured: other sizes, other seeds.
         progress: Called with what is done next.
         keep: Called after each step with the rows so far and the weights.
 
     Returns:
         The rows, and name -> SHA-256 of the targets' U-Nets.
     """
-    scorer, draws = Scorer(out, plan.batch_size, seed), Draws(seed, plan.resamples)
     studies = [_Study(read_subjects(folder, plan.pictures, device=device)) for folder in folders]
+    others = [_Study(read_subjects(folder, plan.beside, device=device)) for folder in beside]
+    scorer, draws = Scorer(out, plan.batch_size, seed), Draws(seed, plan.resamples)
+    bench = _Bench(plan, scorer, draws, threads, progress, studies, others)
     weights = {
         f"{subject.name} {subject.age}": _unet_hash(subject)
-        for study in studies
+        for study in [*studies, *others]
         for subject in study.subjects
     }
+    steps = (
+        bench.shifted, bench.robust_published, bench.structural, bench.cost, bench.drc,
+        bench.robust_cheap, bench.robust_all,
+    )  # fmt: skip
+    todo = [(bench.main, study) for study in [*studies, *others]]
+    todo += [(step, study) for step in steps for study in studies]
+    for step, study in todo:
+        step(study)
+        keep(bench.rows(), weights)
+    return bench.rows(), weights
 
-    def main(study: _Study) -> None:
+
+@dataclass
+class _Bench:
+    """The steps of the benchmark; each fills in rows of the study that it is given."""
+
+    plan: Plan
+    scorer: Scorer
+    draws: Draws
+    threads: int
+    progress: Progress
+    studies: list[_Study]
+    others: list[_Study]
+    grown: Rows = field(default_factory=list)
+
+    def rows(self) -> Rows:
+        """Return everything that was measured so far, in the order of the page."""
+        studies = [*self.studies, *self.others]
+        own = [row for name in _SECTIONS for one in studies for row in one.rows.get(name, [])]
+        return self.grown + own
+
+    def main(self, study: _Study) -> None:
         study.lines = [
-            score_all(subject, plan, scorer, progress, oldest=subject is study.oldest)
+            score_all(
+                subject, self.plan, self.scorer, self.progress, oldest=subject is study.oldest
+            )
             for subject in study.subjects
         ]
-        study.rows["main"] = main_rows(study.aged, draws)
-        study.rows["claims"] = claim_rows(study.aged, study.robust, draws)
+        study.rows["main"] = main_rows(study.aged, self.draws)
+        study.rows["claims"] = claim_rows(study.aged, study.robust, self.draws)
+        if study in self.others:
+            known = [one for one in [*self.studies, *self.others] if one.lines]
+            self.grown = growth_rows([one.aged for one in known], self.draws)
 
-    def cost(study: _Study) -> None:
-        study.rows["cost"] = cost_rows(study.oldest, plan, threads)
+    def cost(self, study: _Study) -> None:
+        study.rows["cost"] = cost_rows(study.oldest, self.plan, self.threads)
 
-    cheap = tuple(name for name in plan.distorted if name != _COSTLY)
+    def robust_published(self, study: _Study) -> None:
+        chosen = tuple(name for name in self.plan.distortions if DISTORTIONS[name].published)
+        self._robust(study, self._cheap, chosen)
 
-    def robust_published(study: _Study) -> None:
-        chosen = tuple(name for name in plan.distortions if DISTORTIONS[name].published)
-        robust_of(study, cheap, chosen)
+    def robust_cheap(self, study: _Study) -> None:
+        self._robust(study, self._cheap, self.plan.distortions)
 
-    def robust_cheap(study: _Study) -> None:
-        robust_of(study, cheap, plan.distortions)
+    def robust_all(self, study: _Study) -> None:
+        self._robust(study, self.plan.distorted, self.plan.distortions)
 
-    def robust_all(study: _Study) -> None:
-        robust_of(study, plan.distorted, plan.distortions)
+    @property
+    def _cheap(self) -> tuple[str, ...]:
+        return tuple(name for name in self.plan.distorted if name != _COSTLY)
 
-    def robust_of(study: _Study, attackers: tuple[str, ...], distortions: tuple[str, ...]) -> None:
-        study.robust = robustness(study.oldest, plan, attackers, distortions, scorer, progress)
-        study.rows["robustness"] = robustness_rows(study.oldest, study.robust, draws)
-        study.rows["claims"] = claim_rows(study.aged, study.robust, draws)
+    def _robust(
+        self, study: _Study, attackers: tuple[str, ...], distortions: tuple[str, ...]
+    ) -> None:
+        study.robust = robustness(
+            study.oldest, self.plan, attackers, distortions, self.scorer, self.progress
+        )
+        study.rows["robustness"] = robustness_rows(study.oldest, study.robust, self.draws)
+        study.rows["claims"] = claim_rows(study.aged, study.robust, self.draws)
 
-    def structural(study: _Study) -> None:
-        found = ablate_structural(study.oldest, plan, scorer, progress)
+    def structural(self, study: _Study) -> None:
+        found = ablate_structural(study.oldest, self.plan, self.scorer, self.progress)
         study.rows["structural"] = ablation_rows(
-            "the structural attack", study.oldest, found, draws
+            "the structural attack", study.oldest, found, self.draws
         )
 
-    def drc(study: _Study) -> None:
-        asked = study.oldest.first(plan.ablated)
-        found = ablate_drc(asked, plan, scorer, progress)
-        study.rows["drc"] = ablation_rows("DRC", asked, found, draws)
+    def drc(self, study: _Study) -> None:
+        asked = study.oldest.first(self.plan.ablated)
+        found = ablate_drc(asked, self.plan, self.scorer, self.progress)
+        study.rows["drc"] = ablation_rows("DRC", asked, found, self.draws)
 
-    def shifted(study: _Study) -> None:
-        others = [one.oldest for one in studies if one is not study]
-        if others:
-            progress(f"{study.oldest.name}: another source as non-members")
-            found = shifted_rows(study.subjects, others[0], plan, scorer, draws)
-            study.rows["shifted"] = found
-
-    steps = (main, shifted, robust_published, structural, cost, drc, robust_cheap, robust_all)
-    for step in steps:
-        for study in studies:
-            step(study)
-            keep(_collected(studies), weights)
-    return _collected(studies), weights
-
-
-def _collected(studies: list[_Study]) -> Rows:
-    return [
-        found for section in _SECTIONS for study in studies for found in study.rows.get(section, [])
-    ]
+    def shifted(self, study: _Study) -> None:
+        strangers = [one.oldest for one in self.studies if one is not study]
+        if strangers:
+            self.progress(f"{study.oldest.name}: another source as non-members")
+            study.rows["shifted"] = shifted_rows(
+                study.subjects, strangers[0], self.plan, self.scorer, self.draws
+            )
 
 
 def _unet_hash(subject: Subject) -> str:

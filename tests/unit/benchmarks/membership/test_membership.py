@@ -27,8 +27,9 @@ def record(pixel_folder, latent_folder, tmp_path_factory):
     folder = tmp_path_factory.mktemp("membership")
     done = CliRunner().invoke(
         app,
-        ["membership", str(pixel_folder), str(latent_folder), "--profile", "smoke", "--threads",
-         "1", "--out", str(folder / "scores"), "--record", str(folder / "records/membership.json")],
+        ["membership", str(pixel_folder), str(latent_folder), "--beside", str(pixel_folder),
+         "--profile", "smoke", "--threads", "1", "--out", str(folder / "scores"),
+         "--record", str(folder / "records/membership.json")],
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     return folder
@@ -59,6 +60,20 @@ def test_every_attack_and_control_has_a_row_with_both_ages(record):
     assert all(0 <= row["value"] <= 1 and "AUC, 1 epochs" in row for row in measured)
     assert all(row["status"] == "smoke" for row in rows)
     assert all("best control" in row for row in measured if row["kind"] == "attack")
+
+
+def test_targets_beside_have_their_main_table_and_a_place_on_the_curve(record):
+    curve = rows_of(record, "Memory by size of the set and age")
+    assert [row["figure"].split(", ", 1)[1] for row in curve] == [
+        f"{name}, 4 members, {age} epochs"
+        for name in ("latent", "pixel", "pixel")
+        for age in (1, 2)
+    ]
+    assert [row["steps"] for row in curve] == [2, 4] * 3
+    assert curve[2]["value"] == curve[4]["value"]  # one target asked twice
+    main, cost = (rows_of(record, f"{title}") for title in ("pixel, 2 epochs", "Cost, pixel"))
+    assert len(main) == 2 * len({row["figure"] for row in main})
+    assert len(cost) == len({row["figure"] for row in cost})
 
 
 def test_what_cannot_judge_a_target_says_why(record):
