@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import lightning
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.optim.swa_utils import update_bn
 from torch.utils.data import DataLoader
 
 from forensics.face_batches import Augmentation, FaceBatches, validation_batches
@@ -16,6 +21,8 @@ from shared.training.run import Budget, fit
 
 AVERAGE = 0.99
 """Decay of the average of the weights."""
+COUNTED = 50
+"""Batches that the statistics of batch normalisation are counted on anew."""
 
 
 def fit_on_faces(
@@ -62,3 +69,11 @@ def fit_on_faces(
         average=AVERAGE,
         device=device,
     )
+    # averaged weights never saw a batch; and in a short training running statistics are still those they began with
+    update_bn(_pictures(batches, module.device), module)
+
+
+def _pictures(batches: FaceBatches, device: torch.device) -> Iterator[Tensor]:
+    """Yield the pictures alone of as many batches as are counted."""
+    for batch in islice(batches, COUNTED):
+        yield batch["image"].to(device)

@@ -51,7 +51,7 @@ class Plan:
     """
 
     scale: str = "cpu"
-    size: int = 96
+    size: int = 112
     image: int | None = None
     frames: int = 8
     judged: int = 4
@@ -82,7 +82,7 @@ PLANS: dict[str, Plan] = {
         arms=("CAM", "full"), arm_steps=4, resamples=5, pictures=4,
     ),
     "cpu": Plan(
-        image=64, steps=200, focus_steps=200, rate=1.5e-3, arm_steps=100,
+        steps=200, focus_steps=200, rate=1.5e-3, arm_steps=100,
         providers=("paired-pixel", "known", "focus"),
         arms=(
             "CAM", "CARP, top-k", "+ real suppression", "+ Sobel stream", "+ CL, erase", "full",

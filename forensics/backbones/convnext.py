@@ -33,7 +33,7 @@ class ConvNextSize:
 
 SIZES: dict[str, ConvNextSize] = {
     "smoke": ConvNextSize(32, (16,), (2,)),
-    "cpu": ConvNextSize(96, (48, 96), (2, 4)),
+    "cpu": ConvNextSize(112, (48, 96), (2, 4)),
     "gpu": ConvNextSize(224, (96, 192, 384), (3, 3, 9)),  # ConvNeXt-T without its last stage
     "paper": ConvNextSize(224, (128, 256, 512), (3, 3, 27)),  # ConvNeXt-B without its last stage
 }

@@ -35,7 +35,7 @@ class EfficientNetSize:
 
 SIZES: dict[str, EfficientNetSize] = {
     "smoke": EfficientNetSize(64, 0.25, 0.2),
-    "cpu": EfficientNetSize(96, 0.5, 0.5),
+    "cpu": EfficientNetSize(112, 0.5, 0.5),
     "gpu": EfficientNetSize(256),
     "paper": EfficientNetSize(),
 }

@@ -41,6 +41,8 @@ class VitSize:
         reach: Patches look at patches at most so far away, in patches, and not at the class token, which looks at all;
             0: everywhere, as published. A small network from scratch otherwise tells by any patch what one has seen.
         stem: See patches through strided convolutions; the patch is a power of 2.
+        placed: Patches know where they lie, as published. A small network from scratch otherwise learns where a forgery
+            usually is, and lights up that place in every face.
     """
 
     image: int
@@ -50,11 +52,12 @@ class VitSize:
     heads: int
     reach: int = 0
     stem: bool = False
+    placed: bool = True
 
 
 SIZES: dict[str, VitSize] = {
     "smoke": VitSize(32, 4, 32, 2, 2, reach=1),
-    "cpu": VitSize(96, 8, 96, 3, 4, reach=1, stem=True),
+    "cpu": VitSize(112, 8, 96, 3, 4, reach=1, stem=True, placed=False),
     "gpu": VitSize(224, 16, 384, 12, 6),  # ViT-S/16
     "paper": VitSize(224, 16, 768, 12, 12),  # ViT-B/16
 }
@@ -100,6 +103,7 @@ class PatchTransformer(nn.Module):
         self.size = VitSize(
             config.image_size, self.patch, self.width, config.num_hidden_layers,
             config.num_attention_heads, size.reach, size.stem and weights is None,
+            size.placed or weights is not None,
         )  # fmt: skip
 
     def forward(
@@ -204,6 +208,8 @@ def _built(size: VitSize, streams: int) -> ViTModel:
     model = ViTModel(config, add_pooling_layer=False, use_mask_token=True)
     if size.stem:
         model.embeddings.patch_embeddings.projection = _stem(3 * streams, size.width, size.patch)
+    if not size.placed:
+        model.embeddings.position_embeddings.requires_grad_(False).zero_()
     return model
 
 

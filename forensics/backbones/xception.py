@@ -39,7 +39,7 @@ class XceptionSize:
 
 SIZES: dict[str, XceptionSize] = {
     "smoke": XceptionSize(48, 1 / 32, 1),
-    "cpu": XceptionSize(96, 0.25, 2),
+    "cpu": XceptionSize(112, 0.25, 2),
     "gpu": XceptionSize(256),
     "paper": XceptionSize(),
 }

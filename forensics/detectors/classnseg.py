@@ -38,7 +38,7 @@ class ClassNSegSize:
 
 SIZES: dict[str, ClassNSegSize] = {
     "smoke": ClassNSegSize(32),
-    "cpu": ClassNSegSize(96),
+    "cpu": ClassNSegSize(112),
     "gpu": ClassNSegSize(),
     "paper": ClassNSegSize(),
 }

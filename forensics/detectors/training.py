@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import lightning
 import torch
 from torch import Tensor
 
 from forensics.detectors.config import DetectorProfile
 from forensics.detectors.network import Batch, DetectorNetwork, DetectorOutput
-from forensics.validation import ValidationScores
+from forensics.validation import ValidatedModule
 
 
-class DetectorModule(lightning.LightningModule):
+class DetectorModule(ValidatedModule):
     """Trains a :class:`DetectorNetwork` on batches of :class:`forensics.face_batches.FaceBatches`.
 
     Args:
@@ -25,7 +24,6 @@ class DetectorModule(lightning.LightningModule):
         super().__init__()
         self.network = network
         self.profile = profile
-        self.held = ValidationScores()
 
     def forward(self, pictures: Tensor) -> DetectorOutput:
         """Return decisions and maps."""
@@ -38,15 +36,6 @@ class DetectorModule(lightning.LightningModule):
         self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()})
         weights = {"map": self.profile.recipe.map_weight}
         return torch.stack([weights.get(name, 1.0) * value for name, value in terms.items()]).sum()
-
-    def validation_step(self, batch: Batch, _index: int) -> None:
-        """Keep the scores of held-out faces."""
-        scores = self.network(batch["image"]).logits.softmax(1)[:, 1]
-        self.held.add(scores, batch["label"])
-
-    def on_validation_epoch_end(self) -> None:
-        """Log their AUC."""
-        self.log("val/auc", self.held.auc(), prog_bar=True)
 
     def configure_optimizers(self) -> dict[str, Any]:
         """Adam with a cosine."""

@@ -26,7 +26,7 @@ class FocusConfig:
 
     backbone: VitSize | ConvNextSize = vit.SIZES["cpu"]
     """[review]: a Vision Transformer; its size is ours."""
-    image: int = 96
+    image: int = 112
     """Side of the pictures, px; twice the backbone's own gives a grid of 28. ours; 224 in the family."""
     edges: Literal["none", "sobel", "srm", "dct"] = "sobel"
     """The second view. [review]: Sobel; the others are ablations."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import lightning
 import torch
 from torch import Tensor
 
@@ -12,12 +11,12 @@ from forensics.focus import losses
 from forensics.focus.config import FocusProfile
 from forensics.focus.network import FocusNetwork, FocusOutput
 from forensics.focus.views import inside, moved, random_moves
-from forensics.validation import ValidationScores
+from forensics.validation import ValidatedModule
 
 Batch = dict[str, Tensor]
 
 
-class FocusModule(lightning.LightningModule):
+class FocusModule(ValidatedModule):
     """Trains :class:`FocusNetwork` on batches of :class:`forensics.face_batches.FaceBatches`.
 
     Args:
@@ -33,7 +32,6 @@ class FocusModule(lightning.LightningModule):
         self.profile = profile
         self.network = network or FocusNetwork(profile.network)
         self.generator = torch.Generator().manual_seed(seed)
-        self.held = ValidationScores()
 
     def forward(self, pictures: Tensor) -> FocusOutput:
         """Return decisions and maps."""
@@ -107,15 +105,6 @@ class FocusModule(lightning.LightningModule):
             valid = valid * ~self.network.on_grid(hidden)[:, None]  # type: ignore[index]
         again = self.network(moved(pictures, theta), hidden).maps
         return losses.equivariance(moved(output.maps, theta), again, valid)
-
-    def validation_step(self, batch: Batch, _index: int) -> None:
-        """Keep the scores of held-out faces."""
-        scores = self.network(batch["image"]).logits.softmax(1)[:, 1]
-        self.held.add(scores, batch["label"])
-
-    def on_validation_epoch_end(self) -> None:
-        """Log their AUC."""
-        self.log("val/auc", self.held.auc(), prog_bar=True)
 
     def configure_optimizers(self) -> dict[str, Any]:
         """AdamW with a rate of its own for the backbone; both rise, then fall along a cosine."""

@@ -2,7 +2,7 @@
 
     frames -> resized -> tint, grain -> JPEG by frame (sometimes) -> H.264 and back (sometimes) -> H.264, c23 or c40
 
-c23 and c40 name the crf, as in FaceForensics++ (Rössler et al., 2019), here give or take 2: a forged face has less or
+c23 and c40 name the crf, as in FaceForensics++ (Rössler et al., 2019), here give or take 4: a forged face has less or
 more detail than the authentic one, and with one crf for all and neither grain nor tint, file
 size and mean colours tell.
 """
@@ -28,7 +28,7 @@ Image = NDArray[np.uint8]
 QUALITIES: dict[str, int] = {"c23": 23, "c40": 40}
 """Name -> H.264 crf."""
 
-_GIVE = 2
+_GIVE = 4
 _GRAIN = (0.0, 4.0)
 _TINT = (0.95, 1.05)
 _SCALES = (1.0, 1.0, 0.9, 0.8, 0.7)

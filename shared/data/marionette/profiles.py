@@ -89,6 +89,18 @@ PROFILES: dict[str, Profile] = {
             landmark_step=0.5,
         ),
         Profile(
+            "footage",
+            people=100,
+            size=256,
+            crf=14,
+            speaking_clips=2,
+            speaking_frames=32,
+            listening_clips=0,
+            exercise_frames=24,
+            longest_text=38,
+            regions=False,
+        ),
+        Profile(
             "voice",
             people=0,
             voice_sentences=1000,
@@ -110,8 +122,8 @@ PROFILES: dict[str, Profile] = {
         ),
     )
 }
-"""``smoke`` for tests, ``cpu`` and ``gpu`` for training, ``voice`` for audio alone, ``sample`` for
-the pack in the repository."""
+"""``smoke`` for tests, ``cpu`` and ``gpu`` for training, ``footage`` to be forged (a forgery's seams are lost in small
+faces), ``voice`` for audio alone, ``sample`` for the pack in the repository."""
 
 
 def profile_of(name: str) -> Profile:

@@ -227,3 +227,23 @@ def test_patches_look_no_further_than_their_reach():
     assert local[:3, :3].min() > 1e-6 and local[3:].max() == local[:, 3:].max() == 0
     assert apart.min() > 0
     assert not torch.equal(first.summary, second.summary)
+
+
+def test_patches_that_do_not_know_their_place_say_the_same_wherever_they_lie():
+    """A network without position embeddings shifts its tokens with the picture, also after training steps."""
+    size = replace(SIZES["smoke"], reach=1)
+    apart = []
+    for placed in (False, True):
+        torch.manual_seed(0)
+        backbone = PatchTransformer(replace(size, placed=placed))
+        pictures = batch(1)["image"]
+        optimizer = torch.optim.SGD(backbone.parameters(), lr=1.0)
+        backbone(pictures).patches.square().mean().backward()
+        optimizer.step()
+        backbone.eval()
+        with torch.no_grad():
+            told = backbone(pictures).patches
+            rolled = backbone(pictures.roll((8, 8), (2, 3))).patches
+        # what lies further from the border than attention reaches in two layers
+        apart.append(float((rolled[..., 4:-2, 4:-2] - told[..., 2:-4, 2:-4]).abs().max()))
+    assert apart[0] < 1e-5 < 1e-2 < apart[1]
