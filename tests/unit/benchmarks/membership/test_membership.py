@@ -132,6 +132,25 @@ def test_claims_answer_with_the_sign_of_the_gap(latent_folder):
     assert table[0]["explained by it"] == "no"
 
 
+def test_each_paper_is_asked_whether_it_is_robust(latent_folder):
+    subject = read_subjects(latent_folder, 4)[-1]
+    rng = np.random.default_rng(2)
+    robust = {
+        "rotation": {
+            "structural": perfect(rng, 0.0),
+            "pia": perfect(rng, 2.0),
+            "drc": perfect(rng, 5.0),
+        }
+    }
+    lines = {
+        entry.label: Line(entry, perfect(rng, 0.0)) for entry in entries(plan_named("smoke"), None)
+    }
+    rows = claim_rows([(subject, lines)], robust, Draws(0, 50))
+    notes = {row["figure"].split("?")[0]: row["note"] for row in rows}
+    assert notes["Is structure more robust"] == "no, it is behind; best rival: PIA"
+    assert notes["Is DRC more robust"] == "yes; best rival: PIA"
+
+
 def test_a_gap_to_oneself_is_nothing():
     scores = perfect(np.random.default_rng(1), 1.0)
     gap = auc_gap(scores, scores, Draws(0))
