@@ -55,7 +55,7 @@ class Plan:
     guidances: tuple[float, ...] = (0.0, 1.0, 2.0, 3.0, 5.0)
     drc_variants: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     resamples: int = 1000
-    beside: int = 256
+    beside: int = 128
 
 
 _VARIANTS: dict[str, dict[str, object]] = {

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.membership.ablations import ablate_drc, ablate_structural, ablation_rows
-from benchmarks.membership.claims import Robust, claim_rows
+from benchmarks.membership.claims import claim_rows
 from benchmarks.membership.cost import cost_rows
 from benchmarks.membership.growth import growth_rows
 from benchmarks.membership.main_table import (
@@ -24,7 +24,7 @@ from benchmarks.membership.main_table import (
     score_all,
 )
 from benchmarks.membership.plan import Plan
-from benchmarks.membership.scoring import Scorer
+from benchmarks.membership.scoring import ClassScores, Scorer
 from benchmarks.membership.shifted import shifted_rows
 from benchmarks.membership.subjects import Subject, read_subjects
 from benchmarks.tables import Rows
@@ -45,7 +45,7 @@ class _Study:
 
     subjects: list[Subject]
     lines: list[Lines] = field(default_factory=list)
-    robust: Robust = field(default_factory=dict)
+    robust: dict[str, dict[str, ClassScores]] = field(default_factory=dict)
     rows: dict[str, Rows] = field(default_factory=dict)
 
     @property
@@ -96,7 +96,7 @@ def measure(
     }
     steps = (
         bench.shifted, bench.robust_published, bench.structural, bench.cost, bench.drc,
-        bench.robust_cheap, bench.robust_all,
+        bench.robust_costly, bench.robust_cheap, bench.robust_all,
     )  # fmt: skip
     todo = [(bench.main, study) for study in [*studies, *others]]
     todo += [(step, study) for step in steps for study in studies]
@@ -142,8 +142,10 @@ class _Bench:
         study.rows["cost"] = cost_rows(study.oldest, self.plan, self.threads)
 
     def robust_published(self, study: _Study) -> None:
-        chosen = tuple(name for name in self.plan.distortions if DISTORTIONS[name].published)
-        self._robust(study, self._cheap, chosen)
+        self._robust(study, self._cheap, self._published)
+
+    def robust_costly(self, study: _Study) -> None:
+        self._robust(study, self.plan.distorted, self._published)
 
     def robust_cheap(self, study: _Study) -> None:
         self._robust(study, self._cheap, self.plan.distortions)
@@ -152,15 +154,22 @@ class _Bench:
         self._robust(study, self.plan.distorted, self.plan.distortions)
 
     @property
+    def _published(self) -> tuple[str, ...]:
+        return tuple(name for name in self.plan.distortions if DISTORTIONS[name].published)
+
+    @property
     def _cheap(self) -> tuple[str, ...]:
         return tuple(name for name in self.plan.distorted if name != _COSTLY)
 
     def _robust(
         self, study: _Study, attackers: tuple[str, ...], distortions: tuple[str, ...]
     ) -> None:
-        study.robust = robustness(
+        found = robustness(
             study.oldest, self.plan, attackers, distortions, self.scorer, self.progress
         )
+        study.robust |= {
+            name: study.robust.get(name, {}) | scores for name, scores in found.items()
+        }
         study.rows["robustness"] = robustness_rows(study.oldest, study.robust, self.draws)
         study.rows["claims"] = claim_rows(study.aged, study.robust, self.draws)
 
