@@ -166,6 +166,12 @@ def train_command(
         typer.Option(help="Folder of `forensics prepare` or of a forgery corpus; may be repeated."),
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the run; it resumes.")],
+    beside: Annotated[
+        Path | None,
+        typer.Option(
+            help="Forgery corpus of extracted faces: forged ones come beside their counterparts."
+        ),
+    ] = None,
     profile: Annotated[str, typer.Option(help="smoke, cpu, gpu or paper.")] = "cpu",
     maps: Annotated[
         str | None, typer.Option(help="Whose maps teach a detector where: known, focus, ...")
@@ -184,7 +190,7 @@ def train_command(
     """Train a detector of forged faces; the checkpoint ends in OUT/checkpoint.
 
     Examples:
-      forensics train focus --corpus corpus/forged -o runs/focus
+      forensics train focus --corpus corpus/faces-c23 --beside corpus/forged -o runs/focus
       forensics train ffd --corpus corpus/forged --maps focus --teacher runs/focus/checkpoint -o runs/ffd
     """
     from forensics.train import train
@@ -192,7 +198,7 @@ def train_command(
     with _bar() as progress:
         show = _shown(progress)
         folder = train(
-            what, corpus, out, profile=profile, maps=maps, teacher=teacher, weights=weights,
+            what, corpus, out, beside=beside, profile=profile, maps=maps, teacher=teacher, weights=weights,
             per_clip=per_clip, seed=seed, minutes=minutes, device=device,
             progress=lambda done, total: show("clips read", done, total),
         )  # fmt: skip

@@ -25,6 +25,7 @@ def train(
     corpus: str | Path | Sequence[str | Path],
     out: str | Path,
     *,
+    beside: str | Path | None = None,
     profile: str = "cpu",
     maps: str | None = None,
     teacher: str | Path | None = None,
@@ -42,6 +43,8 @@ def train(
         corpus: One folder or several, of faces that ``forensics prepare`` extracted, as an inspection needs them, or of
             a forgery corpus, whose faces are then cut by the known landmarks.
         out: Folder of the run; it resumes.
+        beside: Folder of the forgery corpus that extracted faces come from: each forged face then comes beside its
+            authentic counterpart. Labels are all that is told; it learns several times as fast.
         profile: ``smoke``, ``cpu``, ``gpu`` or ``paper``.
         maps: Name of the provider that teaches a detector where; None for labels alone.
         teacher: Checkpoint that the maps come from, for providers that need one.
@@ -75,9 +78,10 @@ def train(
     corpora = [corpus] if isinstance(corpus, str | Path) else list(corpus)
     manifests = [read_manifest(one) for one in corpora]
     provider = None if maps is None else provider_named(maps, teacher)
+    origin = None if beside is None else read_manifest(beside)
     faces, held = (
-        _faces([manifest.where(split=split) for manifest in manifests], size, per_clip, progress)
-        for split in ("train", "val")
+        _faces([one.where(split=split) for one in manifests], pairs, size, per_clip, progress)
+        for split, pairs in (("train", origin), ("val", None))
     )
     if what == "focus":
         return train_focus(
@@ -93,13 +97,14 @@ def train(
 
 def _faces(
     manifests: Sequence[Manifest],
+    origin: Manifest | None,
     size: int,
     per_clip: int,
     progress: Callable[[int, int], None] | None,
 ) -> FaceSet:
     return joined(
         [
-            read_prepared(manifest, progress=progress)
+            read_prepared(manifest, corpus=origin, progress=progress)
             if manifest.clips and manifest.clips[0].kind == KIND
             else read_faces(manifest, size, per_clip=per_clip, progress=progress)
             for manifest in manifests

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from benchmarks.forensics.figures import localisation, over_people, told
 from benchmarks.forensics.maps_table import SHOWN, masks_of
-from benchmarks.forensics.plan import ALL
+from benchmarks.forensics.plan import ALL, UNPAIRED
 from benchmarks.forensics.workshop import FOCUS, Workshop
 from benchmarks.tables import Rows, row
+from forensics.faces import FaceSet
 from forensics.focus.config import FocusProfile, ablations
 from forensics.focus.detector import FocusDetector
 from forensics.focus.production import produce
@@ -22,6 +23,7 @@ from shared.metrics.roc import auc
 def ablation_rows(shop: Workshop, status: str) -> Rows:
     """Train each arm on all datasets and return how it decides, where its maps lie, and what authentic faces show."""
     grid = ablations(shop.focus_profile(shop.plan.arm_steps))
+    grid[UNPAIRED] = grid["full"]
     missing = [name for name in shop.plan.arms if name not in grid]
     if missing:
         raise InputError("there is no such arm", found=missing, expected=" | ".join(grid))
@@ -33,7 +35,8 @@ def _arm(shop: Workshop, name: str, profile: FocusProfile, status: str) -> dict:
     weights = profile.recipe.weights
     if not (weights.erased or weights.equivariance):
         profile = replace(profile, recipe=replace(profile.recipe, again_every=1))
-    detector = shop.taught(FOCUS, ALL, seed, focus=profile)
+    alone = {"changed": _alone, "label": UNPAIRED} if name == UNPAIRED else {}
+    detector = shop.taught(FOCUS, ALL, seed, focus=profile, **alone)  # type: ignore[arg-type]
     if not isinstance(detector, FocusDetector):
         raise InputError("an arm is a FoCus", found=type(detector).__name__)
     faces = shop.material.rows(ALL, "test", frames=max(1, shop.plan.judged // 2))
@@ -57,3 +60,8 @@ def _arm(shop: Workshop, name: str, profile: FocusProfile, status: str) -> dict:
         **{"IoU at 0.5": told(where["IoU at 0.5"]), "best IoU": told(where["best IoU"]),  # type: ignore[arg-type]
            "pointing": told(where["pointing"]), "activated on authentic": told(lit)},  # type: ignore[arg-type]
     )  # fmt: skip
+
+
+def _alone(faces: FaceSet) -> FaceSet:
+    """Forget the counterparts."""
+    return replace(faces, counterparts=None)

@@ -21,8 +21,12 @@ LADDER = (
 VARIANTS = (
     "full", "mean patch taken away", "delta 0.3", "delta 0.7", "separate backbones", "SRM instead of Sobel",
     "DCT instead of Sobel", "CL, fuse alone", "log-sum-exp", "erase pixels", "grid doubled", "ConvNeXt",
+    "all terms from the start", "with position embeddings",
 )  # fmt: skip
 """Arms of :func:`forensics.focus.config.ablations`."""
+
+UNPAIRED = "full, counterparts not in the batch"
+"""The full method on batches whose authentic faces are drawn from all."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class Plan:
     taught_on: tuple[str, ...] = ("swap", "reenactment")
     providers: tuple[str, ...] = PROVIDERS
     detectors: tuple[str, ...] = MULTI_TASK
-    arms: tuple[str, ...] = (*LADDER, *VARIANTS)
+    arms: tuple[str, ...] = (*LADDER, *VARIANTS, UNPAIRED)
     arm_steps: int = 200
     resamples: int = 200
     pictures: int = 160
@@ -82,11 +86,11 @@ PLANS: dict[str, Plan] = {
         arms=("CAM", "full"), arm_steps=4, resamples=5, pictures=4,
     ),
     "cpu": Plan(
-        steps=200, focus_steps=200, rate=1.5e-3, arm_steps=100,
+        steps=300, focus_steps=300, arm_steps=250,
         providers=("paired-pixel", "known", "focus"),
         arms=(
             "CAM", "CARP, top-k", "+ real suppression", "+ Sobel stream", "+ CL, erase", "full",
-            "mean patch taken away", "ConvNeXt",
+            "all terms from the start", "with position embeddings", UNPAIRED,
         ),
     ),
     "gpu": Plan(

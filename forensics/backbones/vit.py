@@ -6,11 +6,12 @@
 Any side that patches divide is taken: position embeddings are interpolated. 224 px with patches of 16 and 112 px with
 patches of 8 both give 14 x 14; twice the side gives 28 x 28.
 
-A small network from scratch may see its patches through strided convolutions (``stem``) instead of one linear map of
-each: it learns much faster. They overlap, so what is erased is grey for them, too.
+A small network from scratch may see its patches through convolutions (``stem``) instead of one linear map of each: it
+learns much faster. They overlap, so what is erased is grey for them, too.
 
 Several streams (the picture, its edges) may share all but the patch embedding: the embedding takes the streams'
 channels side by side, and a stream fills its own and leaves the others zero, which is the same as one embedding each.
+Stems are one a stream in so many words, since they normalise by batches and each stream has statistics of its own.
 
 References: A. Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021; T. Xiao et al., "Early Convolutions Help
 Transformers See Better", NeurIPS 2021, for the stem.
@@ -40,7 +41,7 @@ class VitSize:
         heads: Attention heads.
         reach: Patches look at patches at most so far away, in patches, and not at the class token, which looks at all;
             0: everywhere, as published. A small network from scratch otherwise tells by any patch what one has seen.
-        stem: See patches through strided convolutions; the patch is a power of 2.
+        stem: See patches through convolutions; the patch is even.
         placed: Patches know where they lie, as published. A small network from scratch otherwise learns where a forgery
             usually is, and lights up that place in every face.
     """
@@ -57,7 +58,7 @@ class VitSize:
 
 SIZES: dict[str, VitSize] = {
     "smoke": VitSize(32, 4, 32, 2, 2, reach=1),
-    "cpu": VitSize(112, 8, 96, 3, 4, reach=1, stem=True, placed=False),
+    "cpu": VitSize(112, 8, 96, 1, 4, reach=1, stem=True, placed=False),
     "gpu": VitSize(224, 16, 384, 12, 6),  # ViT-S/16
     "paper": VitSize(224, 16, 768, 12, 12),  # ViT-B/16
 }
@@ -138,6 +139,8 @@ class PatchTransformer(nn.Module):
         grid = height // self.patch, width // self.patch
         seen = neighbourhood(grid, self.size.reach, pictures) if self.size.reach else None
         inside = (pictures - 0.5) / 0.5
+        if self.size.stem:
+            self.model.embeddings.patch_embeddings.projection.stream = stream
         if erased is not None and self.size.stem:
             inside = inside * ~erased[:, None].repeat_interleave(self.patch, 2).repeat_interleave(
                 self.patch, 3
@@ -207,29 +210,62 @@ def _built(size: VitSize, streams: int) -> ViTModel:
     )
     model = ViTModel(config, add_pooling_layer=False, use_mask_token=True)
     if size.stem:
-        model.embeddings.patch_embeddings.projection = _stem(3 * streams, size.width, size.patch)
+        model.embeddings.patch_embeddings.projection = _Stem(streams, size.width, size.patch)
     if not size.placed:
         model.embeddings.position_embeddings.requires_grad_(False).zero_()
     return model
 
 
-class _Stem(nn.Sequential):
+class _Stem(nn.Module):
+    """One stack of convolutions for each stream; the transformer calls it with all streams' channels.
+
+    Args:
+        streams: Number of stacks.
+        width: Channels of a token.
+        patch: Side of a patch, px, even.
+    """
+
+    def __init__(self, streams: int, width: int, patch: int) -> None:
+        super().__init__()
+        self.stacks = nn.ModuleList(_stack(width, patch) for _ in range(streams))
+        self.stream = 0
+
     @property
     def weight(self) -> Tensor:
         """The last convolution's: the transformer asks its embedding for the kind of number."""
-        last: nn.Conv2d = self[-1]  # type: ignore[assignment]
+        last: nn.Conv2d = self.stacks[0][-1]  # type: ignore[assignment,index]
         return last.weight
 
+    def forward(self, pictures: Tensor) -> Tensor:
+        return self.stacks[self.stream](pictures[:, 3 * self.stream : 3 * self.stream + 3])
 
-def _stem(channels: int, width: int, patch: int) -> _Stem:
-    """Return convolutions of stride 2 down to one place a patch, then a linear map."""
-    layers: list[nn.Module] = []
-    halvings = patch.bit_length() - 1
-    for number in range(halvings):
-        wide = max(16, width >> (halvings - 1 - number))
-        layers += [nn.Conv2d(channels, wide, 3, 2, padding=1), nn.GroupNorm(4, wide), nn.GELU()]
-        channels = wide
-    return _Stem(*layers, nn.Conv2d(channels, width, 1))
+
+class _Residual(nn.Module):
+    """A convolution of each channel by itself, then two linear maps, beside what comes in."""
+
+    def __init__(self, width: int, side: int) -> None:
+        super().__init__()
+        self.change = nn.Sequential(
+            nn.Conv2d(width, width, side, padding=side // 2, groups=width), nn.BatchNorm2d(width),
+            nn.Conv2d(width, 2 * width, 1), nn.GELU(), nn.Conv2d(2 * width, width, 1),
+        )  # fmt: skip
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features + self.change(features)
+
+
+def _stack(width: int, patch: int) -> nn.Sequential:
+    """Return convolutions that do not overlap, two residual ones after each, then a linear map.
+
+    The first sees half a patch, the second a whole one: what lies within a few pixels is seen at full strength, and at
+    the grid of the patches nobody looks further than a neighbour.
+    """
+    half = width // 2
+    return nn.Sequential(
+        nn.Conv2d(3, half, patch // 2, patch // 2), _Residual(half, 5), _Residual(half, 5),
+        nn.Conv2d(half, width, 2, 2), _Residual(width, 3), _Residual(width, 3),
+        nn.BatchNorm2d(width), nn.Conv2d(width, width, 1),
+    )  # fmt: skip
 
 
 def _loaded(folder: Path, streams: int) -> ViTModel:

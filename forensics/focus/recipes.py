@@ -31,10 +31,11 @@ def train_focus(
 ) -> Path:
     """Train FoCus, or go on with the training that ``out`` holds, and write the checkpoint.
 
-    Masks and counterparts are not read: labels of whole pictures are all it learns from.
+    Labels of whole pictures are all it is told; masks are not read. Counterparts, where they are known, are its
+    authentic faces (see :class:`FaceBatches`).
 
     Args:
-        faces: Authentic and forged, unpaired.
+        faces: Authentic and forged.
         out: Folder of the run; the checkpoint is ``out/checkpoint``.
         profile: A scale of :data:`forensics.focus.config.PROFILES`, or one of your own.
         validation: Faces of other people; their AUC is logged.

@@ -40,12 +40,18 @@ class FocusModule(ValidatedModule):
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """Return the sum of the weighted terms and log each."""
         recipe = self.profile.recipe
-        terms = self.terms(batch, again=index % recipe.again_every == 0)
-        weights = dict(vars(recipe.weights))
+        share = self.share()
+        terms = self.terms(batch, again=share > 0 and index % recipe.again_every == 0)
+        weights = {name: share * weight for name, weight in vars(recipe.weights).items()}
         for name in ("erased", "equivariance"):
             weights[name] *= recipe.again_every
         self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()})
         return torch.stack([weights.get(name, 1.0) * value for name, value in terms.items()]).sum()
+
+    def share(self) -> float:
+        """Return how much of their weights the terms beside classification have at this step, 0 to 1."""
+        settle, done = self.profile.recipe.settle, self.global_step / self.profile.budget.steps
+        return 1.0 if settle == 0 else min(max((done - settle) / settle, 0.0), 1.0)
 
     def terms(self, batch: Batch, *, again: bool = True) -> dict[str, Tensor]:
         """Return each term of the loss whose weight is not 0, not weighted; or those alone that need one look."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -95,7 +96,19 @@ def test_the_loss_falls_on_one_batch(faces):
     assert np.mean(values[-3:]) < 0.9 * np.mean(values[:3])
 
 
-def test_masks_and_counterparts_are_not_read(checkpoint, faces):
+def test_classification_alone_is_learnt_first():
+    """Then the other terms rise to their weights, for as long again."""
+    recipe = replace(SMOKE.recipe, settle=0.25)
+    module = FocusModule(replace(SMOKE, recipe=recipe, budget=replace(SMOKE.budget, steps=100)))
+    shares = []
+    for step in (0, 25, 30, 50, 99):
+        module.trainer = SimpleNamespace(global_step=step)
+        shares.append(module.share())
+    assert shares == pytest.approx([0, 0, 0.2, 1, 1])
+    assert FocusModule(SMOKE).share() == 1
+
+
+def test_masks_are_not_read(checkpoint, faces):
     """Labels alone supervise: other masks, the same weights."""
     lied = replace(faces, masks=1 - faces.masks)
     other = train_focus(
