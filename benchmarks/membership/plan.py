@@ -94,7 +94,7 @@ PLANS: dict[str, Plan] = {
         },
         distorted=("structural", *PIXEL_RIVALS), distortions=("salt_pepper", "flip"), ablated=4,
         totals=(50, 100), intervals=(50,), guidances=(2.0,), drc_variants={"K = 2": {"restorations": 2}}, resamples=20,
-        beside=4,
+        beside=3,
     ),
     "cpu": Plan(
         128, 64, DRC(steps=10, restorations=2), ablated=40, drc_variants=_BRIEF_VARIANTS,

@@ -6,6 +6,7 @@ stopped leaves the most important tables behind. Finished scores are kept: the s
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 from benchmarks.membership.ablations import ablate_drc, ablate_structural, ablation_rows
 from benchmarks.membership.claims import claim_rows
 from benchmarks.membership.cost import cost_rows
-from benchmarks.membership.growth import growth_rows
+from benchmarks.membership.growth import growth_rows, quick_lines
 from benchmarks.membership.main_table import (
     Draws,
     Lines,
@@ -41,9 +42,10 @@ _COSTLY = "drc"
 
 @dataclass(eq=False)
 class _Study:
-    """A target at its ages and what was found of it so far."""
+    """A target at its ages, the same with all that it learnt, and what was found of it so far."""
 
     subjects: list[Subject]
+    whole: list[Subject] = field(default_factory=list)
     lines: list[Lines] = field(default_factory=list)
     robust: dict[str, dict[str, ClassScores]] = field(default_factory=dict)
     rows: dict[str, Rows] = field(default_factory=dict)
@@ -86,7 +88,13 @@ def measure(
         The rows, and name -> SHA-256 of the targets' U-Nets.
     """
     studies = [_Study(read_subjects(folder, plan.pictures, device=device)) for folder in folders]
-    others = [_Study(read_subjects(folder, plan.beside, device=device)) for folder in beside]
+    others = [
+        _Study(
+            read_subjects(folder, plan.beside, device=device),
+            read_subjects(folder, sys.maxsize, device=device),
+        )
+        for folder in beside
+    ]
     scorer, draws = Scorer(out, plan.batch_size, seed), Draws(seed, plan.resamples)
     bench = _Bench(plan, scorer, draws, threads, progress, studies, others)
     weights = {
@@ -118,6 +126,7 @@ class _Bench:
     studies: list[_Study]
     others: list[_Study]
     grown: Rows = field(default_factory=list)
+    whole: list[list[tuple[Subject, Lines]]] = field(default_factory=list)
 
     def rows(self) -> Rows:
         """Return everything that was measured so far, in the order of the page."""
@@ -135,8 +144,17 @@ class _Bench:
         study.rows["main"] = main_rows(study.aged, self.draws)
         study.rows["claims"] = claim_rows(study.aged, study.robust, self.draws)
         if study in self.others:
-            known = [one for one in [*self.studies, *self.others] if one.lines]
-            self.grown = growth_rows([one.aged for one in known], self.draws)
+            self._grow(study)
+
+    def _grow(self, study: _Study) -> None:
+        """Put a target that stands beside on the curve of all, and ask it for everything that it learnt."""
+        if study.whole[0].count > study.oldest.count:
+            self.whole.append([
+                (subject, quick_lines(subject, self.plan, self.scorer, self.progress))
+                for subject in study.whole
+            ])  # fmt: skip
+        known = [one.aged for one in [*self.studies, *self.others] if one.lines]
+        self.grown = growth_rows([*known, *self.whole], self.draws)
 
     def cost(self, study: _Study) -> None:
         study.rows["cost"] = cost_rows(study.oldest, self.plan, self.threads)
