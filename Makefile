@@ -63,8 +63,17 @@ forged: setup  ## forge the faces of CORPUS and cut them out: corpus/forged, cor
 	for quality in c23 c40; do $(BIN)/forensics prepare embedded corpus/forged -o corpus/faces-$$quality \
 		--quality $$quality --size 112 --frames 8 || exit; done
 
-train: setup  ## train a model: WHAT=renderer|opt PROFILE=smoke|cpu|gpu|paper CORPUS=folder
-	$(BIN)/synthesis train $(WHAT) --profile $(PROFILE) --corpus $(CORPUS) --out runs/$(WHAT)-$(PROFILE)
+TRAIN_renderer = synthesis train renderer --profile $(PROFILE) --corpus $(CORPUS)
+TRAIN_opt = synthesis train opt --profile $(PROFILE) --corpus corpus/voice
+TRAIN_focus = forensics train focus --profile $(PROFILE) --corpus corpus/faces-c23 --beside corpus/forged
+TRAIN_target-emoji = benchmarks targets train pixel --profile $(PROFILE) --data runs/emoji.npz \
+	--members 128 --ages 25,100,400,800
+TRAIN_target-portraits = benchmarks targets train latent --profile $(PROFILE) --data runs/portraits.npz \
+	--members 170 --ages 25,100,400
+
+train: setup  ## train a shipped file anew: WHAT=renderer|opt|focus|target-emoji|target-portraits PROFILE=cpu|gpu|...
+	$(if $(TRAIN_$(WHAT)),,$(error WHAT is one of renderer opt focus target-emoji target-portraits))
+	$(BIN)/$(TRAIN_$(WHAT)) --out runs/$(WHAT)-$(PROFILE)
 
 retrain-smoke: setup  ## every recipe in small, from nothing (minutes): do they still end in a checkpoint?
 	$(BIN)/python -m benchmarks.retrain

@@ -39,7 +39,8 @@ class Plan:
         image: Side at which networks look at them, px; None: the profile's own.
         frames: Extracted of each video.
         judged: Judged of each video; at most ``frames``.
-        steps: Of every training of the tables; ``focus_steps`` of FoCus, where a step costs more.
+        steps: Of every training of the tables; ``focus_steps`` of FoCus, where a step costs more, ``taught_steps`` of
+            the detectors of the teaching table.
         batch_size: Faces a step.
         rate: Peak learning rate of every training.
         map_weight: Weight of the loss of the map.
@@ -61,6 +62,7 @@ class Plan:
     judged: int = 4
     steps: int = 300
     focus_steps: int = 300
+    taught_steps: int = 300
     batch_size: int = 16
     rate: float = 2e-3
     map_weight: float = 1.0
@@ -82,19 +84,20 @@ class Plan:
 
 PLANS: dict[str, Plan] = {
     "smoke": Plan(
-        "smoke", 48, None, 2, 1, 4, 4, 4, providers=("paired-pixel", "focus"), detectors=("classnseg",),
+        "smoke", 48, None, 2, 1, 4, 4, 4, 4, providers=("paired-pixel", "focus"), detectors=("classnseg",),
         arms=("CAM", "full"), arm_steps=4, resamples=5, pictures=4,
     ),
     "cpu": Plan(
-        steps=300, focus_steps=300, arm_steps=250,
-        providers=("paired-pixel", "known", "focus"),
+        taught_steps=200, arm_steps=150, learnt=(ALL, "swap", "reenactment", "whole"),
+        providers=("paired-pixel", "focus"),
         arms=(
             "CAM", "CARP, top-k", "+ real suppression", "+ Sobel stream", "+ CL, erase", "full",
             "all terms from the start", "with position embeddings", UNPAIRED,
         ),
     ),
     "gpu": Plan(
-        "gpu", 224, None, 32, 32, 8000, 8000, 64, 3e-4, seeds=(0, 1, 2), arm_steps=3000, resamples=1000, pictures=1000,
+        "gpu", 224, None, 32, 32, 8000, 8000, 8000, 64, 3e-4, seeds=(0, 1, 2), arm_steps=3000,
+        resamples=1000, pictures=1000,
     ),
 }  # fmt: skip
 """Scale -> plan."""
