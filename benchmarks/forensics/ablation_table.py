@@ -22,12 +22,17 @@ from shared.metrics.roc import auc
 
 def ablation_rows(shop: Workshop, status: str) -> Rows:
     """Train each arm on all datasets and return how it decides, where its maps lie, and what authentic faces show."""
-    grid = ablations(shop.focus_profile(shop.plan.arm_steps))
-    grid[UNPAIRED] = grid["full"]
-    missing = [name for name in shop.plan.arms if name not in grid]
+    known = arms(shop.focus_profile(shop.plan.arm_steps))
+    missing = [name for name in shop.plan.arms if name not in known]
     if missing:
-        raise InputError("there is no such arm", found=missing, expected=" | ".join(grid))
-    return [_arm(shop, name, grid[name], status) for name in shop.plan.arms]
+        raise InputError("there is no such arm", found=missing, expected=" | ".join(known))
+    return [_arm(shop, name, known[name], status) for name in shop.plan.arms]
+
+
+def arms(profile: FocusProfile) -> dict[str, FocusProfile]:
+    """Return the grid, and the full method once more for the arm whose batches differ."""
+    grid = ablations(profile)
+    return grid | {UNPAIRED: grid["full"]}
 
 
 def _arm(shop: Workshop, name: str, profile: FocusProfile, status: str) -> dict:

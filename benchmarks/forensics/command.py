@@ -24,6 +24,9 @@ def forensics_command(
     focus: Annotated[
         str, typer.Option(help="The shipped FoCus, or the folder of a checkpoint, for `shipped`.")
     ] = "focus",
+    picture: Annotated[
+        Path | None, typer.Option(help="Draw test faces beside their maps, with `shipped`.")
+    ] = None,
     out: Annotated[
         Path, typer.Option("-o", "--out", help="Folder of faces, trainings and scores; it resumes.")
     ] = (Path("runs") / "forensics"),
@@ -37,10 +40,12 @@ def forensics_command(
     Each section leaves a record of its own; what is finished is not done again.
     """
     from benchmarks.forensics.material import prepared, read_material
+    from benchmarks.forensics.picture import map_sheet
     from benchmarks.forensics.plan import plan_named
     from benchmarks.forensics.run import SECTIONS, shipped_rows
     from benchmarks.forensics.workshop import Workshop
     from benchmarks.tables import parts_of, rich_table, write_record
+    from forensics.focus.detector import FocusDetector
     from shared.custody import RunRecord
     from shared.data.forgery.chain import QUALITIES
     from shared.errors import InputError
@@ -73,6 +78,8 @@ def forensics_command(
         if name == SHIPPED:
             rows = shipped_rows(shop, focus, status)
             record.weights["focus"] = load_checkpoint(focus, "focus")[1]["sha256"]
+            if picture is not None:
+                map_sheet(FocusDetector.from_pretrained(focus, device), material, picture)
         else:
             rows = SECTIONS[name](shop, status)
         target = write_record(records / f"forensics_{name}.json", record, rows)

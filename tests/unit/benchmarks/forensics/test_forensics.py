@@ -7,17 +7,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.forensics.ablation_table import arms
 from benchmarks.forensics.exploitability import Seen
 from benchmarks.forensics.figures import by_video, decisions, localisation, over_people
 from benchmarks.forensics.main_table import judged_rows
 from benchmarks.forensics.maps_table import lent, steps, without
 from benchmarks.forensics.material import Material
+from benchmarks.forensics.picture import map_sheet
 from benchmarks.forensics.plan import ALL, PLANS, plan_named
 from benchmarks.forensics.robustness import CHANGES
 from benchmarks.forensics.workshop import Workshop
 from forensics.faces import FaceSet
-from forensics.focus.config import PROFILES, ablations
+from forensics.focus.config import PROFILES
 from shared.errors import InputError
+from shared.media.image import read_image
 
 SIDE = 48
 
@@ -143,7 +146,33 @@ def test_a_training_is_kept_and_judged_by_frame_and_video(shop):
 @pytest.mark.parametrize("name", PLANS)
 def test_every_arm_of_a_plan_exists(name):
     plan = plan_named(name)
-    assert set(plan.arms) <= set(ablations(PROFILES[plan.scale]))
+    assert set(plan.arms) <= set(arms(PROFILES[plan.scale]))
+
+
+class Square:
+    """A FoCus that knows where the square is."""
+
+    def detect(self, frames, **_):
+        count = len(frames)
+        maps = np.zeros((count, 6, 6), np.float32)
+        maps[:, 1:3, 1:3] = 1
+        return type("Found", (), {"scores": np.full(count, 0.75), "maps": maps})()
+
+
+def test_the_sheet_shows_each_dataset_beside_mask_and_map(tmp_path):
+    own = material()
+    drawn = read_image(map_sheet(Square(), own, tmp_path / "sheet.png"))
+    # two datasets of this material, two test people, four tiles each, a line above
+    assert drawn.shape == (2 * (16 + SIDE), 8 * SIDE, 3)
+    plain, mask, found = (
+        drawn[16 : 16 + SIDE, k * SIDE : (k + 1) * SIDE].astype(int) for k in (1, 2, 3)
+    )
+    inside, outside = (slice(12, 20), slice(12, 20)), (slice(30, 42), slice(30, 42))
+    for tile in (mask, found):
+        assert tile[inside].std(axis=-1).mean() > 20 > 1 > tile[outside].std(axis=-1).mean()
+    assert plain[inside].min() == 250
+    with pytest.raises(InputError, match="masks"):
+        map_sheet(Square(), replace(own, faces=replace(own.faces, masks=None)), tmp_path / "x.png")
 
 
 def test_an_unknown_profile_is_refused():
