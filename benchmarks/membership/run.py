@@ -42,10 +42,10 @@ _COSTLY = "drc"
 
 @dataclass(eq=False)
 class _Study:
-    """A target at its ages, the same with all that it learnt, and what was found of it so far."""
+    """A target at its ages, the oldest with all that it learnt, and what was found of it so far."""
 
     subjects: list[Subject]
-    whole: list[Subject] = field(default_factory=list)
+    whole: Subject | None = None
     lines: list[Lines] = field(default_factory=list)
     robust: dict[str, dict[str, ClassScores]] = field(default_factory=dict)
     rows: dict[str, Rows] = field(default_factory=dict)
@@ -91,7 +91,7 @@ def measure(
     others = [
         _Study(
             read_subjects(folder, plan.beside, device=device),
-            read_subjects(folder, sys.maxsize, device=device),
+            read_subjects(folder, sys.maxsize, device=device)[-1],
         )
         for folder in beside
     ]
@@ -147,12 +147,10 @@ class _Bench:
             self._grow(study)
 
     def _grow(self, study: _Study) -> None:
-        """Put a target that stands beside on the curve of all, and ask it for everything that it learnt."""
-        if study.whole[0].count > study.oldest.count:
-            self.whole.append([
-                (subject, quick_lines(subject, self.plan, self.scorer, self.progress))
-                for subject in study.whole
-            ])  # fmt: skip
+        """Put a target that stands beside on the curve of all; the oldest is asked for everything that it learnt."""
+        if study.whole and study.whole.count > study.oldest.count:
+            found = quick_lines(study.whole, self.plan, self.scorer, self.progress)
+            self.whole.append([(study.whole, found)])
         known = [one.aged for one in [*self.studies, *self.others] if one.lines]
         self.grown = growth_rows([*known, *self.whole], self.draws)
 
