@@ -1,8 +1,14 @@
-"""Memory as a curve: what the same attacks find in targets that learnt more or fewer pictures, longer or shorter."""
+"""Memory as a curve: what the same attacks find in targets that learnt more or fewer pictures, longer or shorter.
+
+And what makes a picture remembered: emoji come with skin tones, so that of some the set holds near copies.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
+
+import numpy as np
 
 from benchmarks.membership.main_table import (
     Draws,
@@ -15,7 +21,7 @@ from benchmarks.membership.main_table import (
     standing_of,
 )
 from benchmarks.membership.plan import Plan, entries
-from benchmarks.membership.scoring import Scorer
+from benchmarks.membership.scoring import ClassScores, Scorer
 from benchmarks.membership.subjects import Subject
 from benchmarks.tables import Rows, number, row
 from forensics.membership.registry import attack_class
@@ -53,6 +59,44 @@ def growth_rows(aged: list[list[tuple[Subject, Lines]]], draws: Draws) -> Rows:
         aged, key=lambda study: (study[0][0].learnt, study[0][0].name, study[0][0].count)
     )
     return [_row(subject, lines, draws) for study in order for subject, lines in study]
+
+
+def sibling_rows(subject: Subject, lines: Lines, draws: Draws) -> Rows:
+    """Compare pictures of which their own part holds others of the same identity with those that stand alone.
+
+    Args:
+        subject: With everything that it learnt, so that no sibling is missing.
+        lines: Of the quick attacks.
+        draws: Of the intervals.
+
+    Returns:
+        No row where all pictures are of one kind.
+    """
+    halves = subject.identities[: subject.count], subject.identities[subject.count :]
+    counts = [Counter(half) for half in halves]
+    several = [
+        np.array([count[own] > 1 for own in half])
+        for half, count in zip(halves, counts, strict=True)
+    ]
+    if any(len(set(part.tolist())) < 2 for part in several):
+        return []
+    rows: Rows = []
+    for label, line in lines.items():
+        for title, wanted in (("alone", False), ("beside near copies", True)):
+            members, others = (
+                scores[part == wanted]
+                for scores, part in zip(line.scores.pair, several, strict=True)
+            )
+            found = auc_interval(ClassScores(members, others, line.scores.calls), draws)
+            protocol = (
+                f"{len(members)} members and {len(others)} non-members {title} in their part; target learnt "
+                f"{subject.learnt} pictures for {subject.age} epochs"
+            )
+            rows.append(
+                row(f"AUC of {label}, pictures {title}", found, protocol=protocol, seed=draws.seed,
+                    status=standing_of(subject), table=f"Near copies in the set, {subject.name}")
+            )  # fmt: skip
+    return rows
 
 
 def _row(subject: Subject, lines: Lines, draws: Draws) -> dict[str, Any]:

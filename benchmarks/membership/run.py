@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.membership.ablations import ablate_drc, ablate_structural, ablation_rows
 from benchmarks.membership.claims import claim_rows
 from benchmarks.membership.cost import cost_rows
-from benchmarks.membership.growth import growth_rows, quick_lines
+from benchmarks.membership.growth import growth_rows, quick_lines, sibling_rows
 from benchmarks.membership.main_table import (
     Draws,
     Lines,
@@ -33,7 +33,7 @@ from forensics.membership.distortions import DISTORTIONS
 
 Keep = Callable[[Rows, dict[str, str]], None]
 
-_SECTIONS = ("claims", "main", "shifted", "robustness", "structural", "drc", "cost")
+_SECTIONS = ("siblings", "claims", "main", "shifted", "robustness", "structural", "drc", "cost")
 """In the order of the page."""
 
 _COSTLY = "drc"
@@ -151,6 +151,7 @@ class _Bench:
         if study.whole and study.whole.count > study.oldest.count:
             found = quick_lines(study.whole, self.plan, self.scorer, self.progress)
             self.whole.append([(study.whole, found)])
+            study.rows["siblings"] = sibling_rows(study.whole, found, self.draws)
         known = [one.aged for one in [*self.studies, *self.others] if one.lines]
         self.grown = growth_rows([*known, *self.whole], self.draws)
 

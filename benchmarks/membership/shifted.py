@@ -33,6 +33,7 @@ def with_strangers(subject: Subject, other: Subject) -> Subject:
         subject,
         images=torch.cat([subject.images[:count], resized]),
         captions=subject.captions[:count] + other.captions[other.count : other.count + count],
+        identities=subject.identities[:count] + other.identities[other.count : other.count + count],
     )
 
 

@@ -28,6 +28,7 @@ class Subject:
         reference_age: Its epochs; 0 without one.
         images: ``(2 N, 3, S, S)`` in [0, 1]: members, then non-members.
         captions: ``(2 N,)``.
+        identities: ``(2 N,)`` whom or what each shows.
         learnt: Pictures that the target learnt.
         facts: How it was trained.
     """
@@ -39,6 +40,7 @@ class Subject:
     reference_age: int
     images: Tensor
     captions: tuple[str, ...]
+    identities: tuple[str, ...]
     learnt: int
     facts: dict[str, Any]
 
@@ -53,7 +55,8 @@ class Subject:
         kept = [*range(count), *range(self.count, self.count + count)]
         return Subject(
             self.name, self.age, self.target, self.reference, self.reference_age,
-            self.images[kept], tuple(self.captions[row] for row in kept), self.learnt, self.facts,
+            self.images[kept], tuple(self.captions[row] for row in kept),
+            tuple(self.identities[row] for row in kept), self.learnt, self.facts,
         )  # fmt: skip
 
 
@@ -100,7 +103,8 @@ def read_subjects(
             Subject(
                 root.name, age, target, reference, fitting[-1] if fitting else 0,
                 images.permute(0, 3, 1, 2).float().div(255).contiguous(),
-                parts[0].captions + parts[1].captions, learnt, facts,
+                parts[0].captions + parts[1].captions, parts[0].identities + parts[1].identities,
+                learnt, facts,
             )
         )  # fmt: skip
     return subjects

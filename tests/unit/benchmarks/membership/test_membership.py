@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 from benchmarks.cli import app
 from benchmarks.membership.claims import claim_rows
 from benchmarks.membership.cost import repeated, structural_speed_rows
+from benchmarks.membership.growth import sibling_rows
 from benchmarks.membership.main_table import Draws, Line, auc_gap, main_rows
 from benchmarks.membership.plan import entries, plan_named
 from benchmarks.membership.scoring import ClassScores, Scorer
@@ -152,6 +154,20 @@ def test_each_paper_is_asked_whether_it_is_robust(latent_folder):
     notes = {row["figure"].split("?")[0]: row["note"] for row in rows}
     assert notes["Is structure more robust"] == "no, it is behind; best rival: PIA"
     assert notes["Is DRC more robust"] == "yes; best rival: PIA"
+
+
+def test_near_copies_are_told_from_pictures_alone(latent_folder):
+    subject = replace(read_subjects(latent_folder, 4)[-1], identities=tuple("aabcddef"))
+    scores = ClassScores(np.array([9.0, 8, 1, 2]), np.array([3.0, 4, 1.5, 2.5]), 1.0)
+    line = next(Line(entry, scores) for entry in entries(plan_named("smoke"), None))
+    copies = {
+        row["figure"].split("pictures ")[1]: row["value"]
+        for row in sibling_rows(subject, {"PIA": line}, Draws(0, 20))
+    }
+    assert copies == {"alone": 0.25, "beside near copies": 1.0}
+    assert (
+        sibling_rows(replace(subject, identities=tuple("abcdefgh")), {"PIA": line}, Draws(0)) == []
+    )
 
 
 def test_a_gap_to_oneself_is_nothing():
