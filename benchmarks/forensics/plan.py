@@ -91,8 +91,8 @@ PLANS: dict[str, Plan] = {
         taught_steps=200, arm_steps=150, learnt=(ALL, "swap", "reenactment", "whole"),
         providers=("paired-pixel", "focus"),
         arms=(
-            "CAM", "CARP, top-k", "+ real suppression", "+ Sobel stream", "+ CL, erase", "full",
-            "all terms from the start", "with position embeddings", UNPAIRED,
+            "CARP, top-k", "+ Sobel stream", "full", UNPAIRED, "all terms from the start",
+            "with position embeddings",
         ),
     ),
     "gpu": Plan(

@@ -7,6 +7,7 @@ Reference: M. Tan, Q. Le, "EfficientNet: Rethinking Model Scaling", ICML 2019. B
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,7 +94,16 @@ def _built(size: EfficientNetSize) -> EfficientNetModel:
         # torch's meaning of momentum is one minus the authors' 0.99, which transformers hands on as it is
         batch_norm_momentum=0.01,
     )  # fmt: skip
-    return EfficientNetModel(config)
+    model = EfficientNetModel(config)
+    # the authors' start: transformers draws all weights at 0.02, those of batch normalisation too, and after its blocks
+    # nothing is left of a picture
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.reset_parameters()
+        elif isinstance(module, nn.Conv2d):
+            seen = module.kernel_size[0] * module.kernel_size[1] * module.out_channels
+            nn.init.normal_(module.weight, std=math.sqrt(2 * module.groups / seen))
+    return model
 
 
 def _loaded(folder: Path) -> EfficientNetModel:

@@ -41,7 +41,8 @@ class VitSize:
         heads: Attention heads.
         reach: Patches look at patches at most so far away, in patches, and not at the class token, which looks at all;
             0: everywhere, as published. A small network from scratch otherwise tells by any patch what one has seen.
-        stem: See patches through convolutions; the patch is even.
+        stem: See patches through convolutions, the first of so many px a step; the patch is that times a power of 2.
+            0: one linear map of each patch, as published.
         placed: Patches know where they lie, as published. A small network from scratch otherwise learns where a forgery
             usually is, and lights up that place in every face.
     """
@@ -52,13 +53,13 @@ class VitSize:
     depth: int
     heads: int
     reach: int = 0
-    stem: bool = False
+    stem: int = 0
     placed: bool = True
 
 
 SIZES: dict[str, VitSize] = {
     "smoke": VitSize(32, 4, 32, 2, 2, reach=1),
-    "cpu": VitSize(112, 8, 96, 1, 4, reach=1, stem=True, placed=False),
+    "cpu": VitSize(112, 8, 96, 1, 4, reach=1, stem=2, placed=False),
     "gpu": VitSize(224, 16, 384, 12, 6),  # ViT-S/16
     "paper": VitSize(224, 16, 768, 12, 12),  # ViT-B/16
 }
@@ -103,7 +104,7 @@ class PatchTransformer(nn.Module):
         self.width: int = config.hidden_size
         self.size = VitSize(
             config.image_size, self.patch, self.width, config.num_hidden_layers,
-            config.num_attention_heads, size.reach, size.stem and weights is None,
+            config.num_attention_heads, size.reach, size.stem if weights is None else 0,
             size.placed or weights is not None,
         )  # fmt: skip
 
@@ -210,7 +211,7 @@ def _built(size: VitSize, streams: int) -> ViTModel:
     )
     model = ViTModel(config, add_pooling_layer=False, use_mask_token=True)
     if size.stem:
-        model.embeddings.patch_embeddings.projection = _Stem(streams, size.width, size.patch)
+        model.embeddings.patch_embeddings.projection = _Stem(streams, size)
     if not size.placed:
         model.embeddings.position_embeddings.requires_grad_(False).zero_()
     return model
@@ -221,13 +222,12 @@ class _Stem(nn.Module):
 
     Args:
         streams: Number of stacks.
-        width: Channels of a token.
-        patch: Side of a patch, px, even.
+        size: Of the transformer.
     """
 
-    def __init__(self, streams: int, width: int, patch: int) -> None:
+    def __init__(self, streams: int, size: VitSize) -> None:
         super().__init__()
-        self.stacks = nn.ModuleList(_stack(width, patch) for _ in range(streams))
+        self.stacks = nn.ModuleList(_stack(size) for _ in range(streams))
         self.stream = 0
 
     @property
@@ -241,12 +241,12 @@ class _Stem(nn.Module):
 
 
 class _Residual(nn.Module):
-    """A convolution of each channel by itself, then two linear maps, beside what comes in."""
+    """A 5 x 5 convolution of each channel by itself, then two linear maps, beside what comes in."""
 
-    def __init__(self, width: int, side: int) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
         self.change = nn.Sequential(
-            nn.Conv2d(width, width, side, padding=side // 2, groups=width), nn.BatchNorm2d(width),
+            nn.Conv2d(width, width, 5, padding=2, groups=width), nn.BatchNorm2d(width),
             nn.Conv2d(width, 2 * width, 1), nn.GELU(), nn.Conv2d(2 * width, width, 1),
         )  # fmt: skip
 
@@ -254,18 +254,17 @@ class _Residual(nn.Module):
         return features + self.change(features)
 
 
-def _stack(width: int, patch: int) -> nn.Sequential:
-    """Return convolutions that do not overlap, two residual ones after each, then a linear map.
-
-    The first sees half a patch, the second a whole one: what lies within a few pixels is seen at full strength, and at
-    the grid of the patches nobody looks further than a neighbour.
-    """
-    half = width // 2
-    return nn.Sequential(
-        nn.Conv2d(3, half, patch // 2, patch // 2), _Residual(half, 5), _Residual(half, 5),
-        nn.Conv2d(half, width, 2, 2), _Residual(width, 3), _Residual(width, 3),
-        nn.BatchNorm2d(width), nn.Conv2d(width, width, 1),
-    )  # fmt: skip
+def _stack(size: VitSize) -> nn.Sequential:
+    """Return convolutions down to one place a patch, two residual ones after each, then a linear map."""
+    halvings = (size.patch // size.stem).bit_length() - 1
+    widths = [size.width >> (halvings - number) for number in range(halvings + 1)]
+    step = size.stem
+    layers: list[nn.Module] = [nn.Conv2d(3, widths[0], step + 1, step, padding=step // 2)]
+    for number, width in enumerate(widths):
+        if number:
+            layers.append(nn.Conv2d(widths[number - 1], width, 2, 2))
+        layers += [_Residual(width), _Residual(width)]
+    return nn.Sequential(*layers, nn.BatchNorm2d(size.width), nn.Conv2d(size.width, size.width, 1))
 
 
 def _loaded(folder: Path, streams: int) -> ViTModel:

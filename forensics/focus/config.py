@@ -152,8 +152,8 @@ PROFILES: dict[str, FocusProfile] = {
     ),
     "cpu": FocusProfile(
         FocusConfig(topk_share=0.15),
-        FocusRecipe(2e-3, 2e-3, again_every=6, settle=0.3),
-        Budget(4_500, batch_size=24, save_every=500),
+        FocusRecipe(2e-3, 2e-3, again_every=8, settle=0.3),
+        Budget(1_800, batch_size=24, save_every=300),
     ),
     "gpu": FocusProfile(
         FocusConfig(vit.SIZES["gpu"], 224),

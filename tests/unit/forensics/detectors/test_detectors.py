@@ -163,6 +163,15 @@ def test_an_untrained_detector_never_answers(tmp_path):
         MapDetector.from_pretrained(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["xception", "efficientnet"])
+def test_features_of_an_untrained_backbone_tell_pictures_apart(name):
+    """A start that fades from block to block gives every picture the same score, and learns nothing."""
+    torch.manual_seed(0)
+    network = network_class(name)(profile_of(name, "cpu").sizes).train()
+    features = network.features(torch.rand(6, 3, 64, 64))
+    assert features.std(0).mean() > 0.05
+
+
 def test_an_efficientnet_from_a_folder_brings_its_own_sizes(tmp_path):
     known = EfficientNet(SIZES["smoke"])
     known.model.save_pretrained(tmp_path)
