@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.forensics.ablation_table import ablation_rows
 from benchmarks.forensics.exploitability import exploit_rows
+from benchmarks.forensics.figures import by_video
 from benchmarks.forensics.main_table import judged_rows, main_rows
 from benchmarks.forensics.maps_table import lit_authentic, located, map_rows
 from benchmarks.forensics.plan import ALL
@@ -14,10 +17,12 @@ from benchmarks.forensics.robustness import robust_rows
 from benchmarks.forensics.teaching import teaching_rows
 from benchmarks.forensics.workshop import Workshop
 from benchmarks.tables import Rows, row
+from forensics.calibration import Calibration
 from forensics.calibration_error import reliability
 from forensics.focus.detector import FocusDetector
 from forensics.inspection.judge import read_calibration
 from forensics.maps.focus import FocusMaps
+from forensics.verdict import Decision
 from shared.zoo.checkpoints import folder_of
 
 
@@ -31,6 +36,7 @@ def shipped_rows(shop: Workshop, name_or_dir: str | Path, status: str) -> Rows:
         rows += judged_rows(shop, [detector], title, status, ALL, quality=quality, datasets=(ALL,))
     calibration = read_calibration(folder_of(name_or_dir))
     if calibration is not None:
+        rows += answered(shop, detector, calibration, title, status)
         rows.append(
             row(
                 f"expected calibration error: {title}", reliability(calibration).error, status=status,
@@ -42,6 +48,32 @@ def shipped_rows(shop: Workshop, name_or_dir: str | Path, status: str) -> Rows:
     rows += located(shop, title, lambda faces: shop.maps(maps, faces), status)
     rows.append(lit_authentic(shop, title, detector, status))
     return rows + robust_rows(shop, detector, title, status)
+
+
+def answered(
+    shop: Workshop, detector: FocusDetector, calibration: Calibration, title: str, status: str
+) -> Rows:
+    """Return which share of test clips is called what, by quality and truth."""
+    whole, rows = shop.material.faces, []
+    for quality in sorted(set(shop.material.quality.tolist())):
+        faces = shop.material.rows(ALL, "test", quality=quality)
+        means, truth, _ = by_video(
+            shop.judged(detector, faces), whole.labels[faces], whole.videos[faces],
+            whole.people[faces],
+        )  # fmt: skip
+        for label, kind in enumerate(("authentic", "forged")):
+            told = [calibration.judge(float(mean)) for mean in means[truth == label]]
+            accused = np.mean([one is Decision.MANIPULATED for one in told])
+            cleared = np.mean([one is Decision.AUTHENTIC for one in told])
+            rows.append(
+                row(
+                    f"called manipulated: {title}, {kind} test clips {quality}", float(accused),
+                    status=status, n=len(told), protocol="mean of eight frames, shipped calibration",
+                    table="Answers on test clips",
+                    **{"called authentic": float(cleared), "no answer": float(1 - accused - cleared)},  # type: ignore[arg-type]
+                )
+            )  # fmt: skip
+    return rows
 
 
 SECTIONS: Mapping[str, Callable[[Workshop, str], Rows]] = {

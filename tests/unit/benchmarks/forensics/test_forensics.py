@@ -16,9 +16,12 @@ from benchmarks.forensics.material import Material
 from benchmarks.forensics.picture import map_sheet
 from benchmarks.forensics.plan import ALL, PLANS, plan_named
 from benchmarks.forensics.robustness import CHANGES
+from benchmarks.forensics.run import answered
 from benchmarks.forensics.workshop import Workshop
+from forensics.calibration import calibrate
 from forensics.faces import FaceSet
 from forensics.focus.config import PROFILES
+from forensics.verdict import Decision
 from shared.errors import InputError
 from shared.media.image import read_image
 
@@ -147,6 +150,18 @@ def test_a_training_is_kept_and_judged_by_frame_and_video(shop):
 def test_every_arm_of_a_plan_exists(name):
     plan = plan_named(name)
     assert set(plan.arms) <= set(arms(PROFILES[plan.scale]))
+
+
+def test_answers_are_counted_by_truth(shop):
+    """Bright squares make every forged clip score alike, above what authentic ones do."""
+    bright = (SIDE // 3) ** 2 / SIDE**2
+    known = calibrate(
+        bright + np.linspace(-0.01, 0.01, 40), np.linspace(0, 0.02, 40),
+        direction=Decision.MANIPULATED,
+    )  # fmt: skip
+    authentic, forged = answered(shop, Brightness(), known, "focus", "smoke")
+    assert (authentic["value"], authentic["called authentic"], authentic["n"]) == (0, 1, 2)
+    assert (forged["value"], forged["no answer"], forged["n"]) == (1, 0, 4)
 
 
 class Square:
