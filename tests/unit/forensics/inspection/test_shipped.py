@@ -20,6 +20,6 @@ def test_the_shipped_detector_is_small_calibrated_and_answers():
     (track,) = found.tracks
     assert len(track.scores) == 3 and 0 <= track.verdict.score <= 1
     assert track.verdict.reason in (None, Reason.OVERLAP, Reason.OUT_OF_RANGE)
-    assert len(track.map) == len(track.map[0]) == 12
+    assert len(track.map) == len(track.map[0]) == 14
     assert "unlike the known faces" in track.verdict.evidence
     assert Inspection.from_json(found.to_json()) == found
