@@ -39,8 +39,7 @@ class Plan:
         image: Side at which networks look at them, px; None: the profile's own.
         frames: Extracted of each video.
         judged: Judged of each video; at most ``frames``.
-        steps: Of every training of the tables; ``focus_steps`` of FoCus, where a step costs more, ``taught_steps`` of
-            the detectors of the teaching table.
+        steps: Of every training of the tables; ``focus_steps`` of FoCus, where a step costs more.
         batch_size: Faces a step.
         rate: Peak learning rate of every training.
         map_weight: Weight of the loss of the map.
@@ -62,7 +61,6 @@ class Plan:
     judged: int = 4
     steps: int = 300
     focus_steps: int = 300
-    taught_steps: int = 300
     batch_size: int = 16
     rate: float = 2e-3
     map_weight: float = 1.0
@@ -88,10 +86,10 @@ PLANS: dict[str, Plan] = {
         arms=("CAM", "full"), arm_steps=4, resamples=5, pictures=4,
     ),
     "cpu": Plan(
-        taught_steps=200, arm_steps=150, learnt=(ALL, "swap", "reenactment", "whole"),
-        providers=("paired-pixel", "focus"),
+        arm_steps=150, providers=("paired-pixel", "known", "gradcam", "carp", "focus"),
         arms=(
-            "CARP, top-k", "+ Sobel stream", "full", UNPAIRED, "all terms from the start",
+            "CAM", "CARP, top-k", "+ real suppression", "+ Sobel stream", "+ CL, erase", "full", UNPAIRED,
+            "mean patch taken away", "SRM instead of Sobel", "all terms from the start",
             "with position embeddings",
         ),
     ),
