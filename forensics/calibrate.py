@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 from rich.console import Console
 
@@ -15,10 +16,14 @@ SPLIT = "val"
 def calibrate_command(
     checkpoint: Annotated[Path, typer.Argument(help="Folder of a trained FoCus.")],
     corpus: Annotated[
-        list[Path], typer.Option(help="Folder of `forensics prepare`; may be repeated.")
+        list[Path],
+        typer.Option(
+            help="Folder of `forensics prepare`; once for each kind of footage (quality, source)."
+        ),
     ],
     error_rate: Annotated[
-        float, typer.Option(help="Share of wrong answers allowed in either class.")
+        float,
+        typer.Option(help="Share of wrong answers allowed in either class of any kind of footage."),
     ] = 0.05,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1.")] = "cpu",
 ) -> None:
@@ -47,19 +52,18 @@ def calibrate_checkpoint(
 
     Args:
         checkpoint: Folder of a trained FoCus.
-        corpora: Folders of ``forensics prepare``.
-        error_rate: Allowed share of wrong answers in either class.
+        corpora: Folders of ``forensics prepare``, one for each kind of footage.
+        error_rate: Allowed share of wrong answers in either class of any kind.
         device: Where it runs.
 
     Returns:
         The file.
 
     Raises:
-        InputError: If there are too few videos of a class.
+        InputError: If there are too few videos of a class in one of them.
         WeightsError: If the checkpoint cannot be used.
     """
     from forensics.detections import by_video
-    from forensics.faces import joined
     from forensics.focus.detector import FocusDetector
     from forensics.inspection.familiarity import Familiarity
     from forensics.inspection.judge import write_calibration
@@ -67,14 +71,17 @@ def calibrate_checkpoint(
     from shared.data.manifest import read_manifest
 
     detector = FocusDetector.from_pretrained(checkpoint, device)
-    faces = joined([read_prepared(read_manifest(c).where(split=SPLIT)) for c in corpora])
-    found = detector.detect(faces.frames)
-    scores = found.scores
-    labels = {int(v): int(y) for v, y in zip(faces.videos, faces.labels, strict=True)}
-    means = by_video(scores, faces.videos)
-    manipulated, authentic = (
-        [round(score, 6) for video, score in means.items() if labels[video] == label]
-        for label in (1, 0)
-    )
-    known = None if found.features is None else Familiarity.of(found.features)
-    return write_calibration(checkpoint, manipulated, authentic, error_rate, known)
+    manipulated: list[list[float]] = []
+    authentic: list[list[float]] = []
+    features = []
+    for corpus in corpora:
+        faces = read_prepared(read_manifest(corpus).where(split=SPLIT))
+        found = detector.detect(faces.frames)
+        labels = {int(v): int(y) for v, y in zip(faces.videos, faces.labels, strict=True)}
+        means = by_video(found.scores, faces.videos)
+        for label, known in ((1, manipulated), (0, authentic)):
+            known.append([round(s, 6) for video, s in means.items() if labels[video] == label])
+        if found.features is not None:
+            features.append(found.features)
+    familiar = Familiarity.of(np.concatenate(features)) if features else None
+    return write_calibration(checkpoint, manipulated, authentic, error_rate, familiar)

@@ -8,6 +8,9 @@ share alpha gets such an answer. It speaks against when ``p_for <= alpha``. Neit
 Both: the score lies between classes that do not overlap, and the much nearer one is answered. In the middle of the gap,
 or far beyond every known example, the score is outside the calibrated range.
 
+Where the examples are of several kinds (qualities of compression, corpora), the rate is kept within each kind and not
+on the average of all: p is the largest over the kinds ("Mondrian" prediction with an unknown kind).
+
 Reference: Vovk, Gammerman, Shafer, "Algorithmic Learning in a Random World" (2005), class-conditional conformal
 prediction; the probability is Platt's (1999) or isotonic (Zadrozny, Elkan, KDD 2002), with both classes equally likely
 beforehand.
@@ -16,6 +19,7 @@ beforehand.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -69,6 +73,7 @@ class Calibration:
         intercept: Log odds at score 0.
         steps: ``(2, K)`` increasing scores and their probabilities, with straight lines between them; None: the
             logistic curve of slope and intercept.
+        kinds: ``(positives, negatives)`` of each kind of example, increasing; empty: all are of one kind.
     """
 
     direction: Decision
@@ -78,6 +83,7 @@ class Calibration:
     slope: float
     intercept: float
     steps: NDArray[np.float64] | None = None
+    kinds: tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...] = ()
 
     @property
     def method(self) -> Method:
@@ -92,13 +98,20 @@ class Calibration:
 
     def p_against(self, score: float) -> float:
         """Return how often an example for which the direction is wrong scores at least so high, in (0, 1]."""
-        above = len(self.negatives) - np.searchsorted(self.negatives, score, side="left")
-        return float((1 + above) / (1 + len(self.negatives)))
+        return max(
+            float((1 + len(known) - np.searchsorted(known, score, side="left")) / (1 + len(known)))
+            for _, known in self._each_kind()
+        )
 
     def p_for(self, score: float) -> float:
         """Return how often an example for which the direction is right scores at most so high, in (0, 1]."""
-        below = np.searchsorted(self.positives, score, side="right")
-        return float((1 + below) / (1 + len(self.positives)))
+        return max(
+            float((1 + np.searchsorted(known, score, side="right")) / (1 + len(known)))
+            for known, _ in self._each_kind()
+        )
+
+    def _each_kind(self) -> tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...]:
+        return self.kinds or ((self.positives, self.negatives),)
 
     def judge(self, score: float) -> Decision | Reason:
         """Return the answer, or the reason why there is none.
@@ -129,8 +142,8 @@ class Calibration:
         """Return the scores from which on either answer is given, and their origin in words."""
         other, rate = OPPOSITE[self.direction], self.error_rate
         # p <= alpha means: at most floor(alpha (n + 1)) - 1 known examples lie as far out
-        high = self.negatives[::-1][int(rate * (len(self.negatives) + 1) + 1e-9) - 1]
-        low = self.positives[int(rate * (len(self.positives) + 1) + 1e-9) - 1]
+        high = max(k[::-1][int(rate * (len(k) + 1) + 1e-9) - 1] for _, k in self._each_kind())
+        low = min(k[int(rate * (len(k) + 1) + 1e-9) - 1] for k, _ in self._each_kind())
         told = "at most {:.1%} of examples that are {} score beyond it; from {} known ones"
         return {
             self.direction: Threshold(float(high), told.format(rate, other, len(self.negatives))),
@@ -179,6 +192,39 @@ def calibrate(
     intercept = float(fitted.intercept_[0]) - slope * centre
     found = Calibration(direction, scores[0], scores[1], error_rate, slope, intercept)
     return found if method == "platt" else replace(found, steps=_rising_steps(*scores))
+
+
+def calibrate_kinds(
+    kinds: Sequence[tuple[ArrayLike, ArrayLike]],
+    direction: Decision,
+    *,
+    error_rate: float = ERROR_RATE,
+    method: Method = "platt",
+) -> Calibration:
+    """Learn from known examples of several kinds what a score means, so that the error rate holds in each of them.
+
+    Args:
+        kinds: Positives and negatives of each kind, as :func:`calibrate`'s.
+        direction: What larger scores speak for.
+        error_rate: Allowed share of wrong answers in either class of any kind.
+        method: How a score becomes a probability; one curve for all kinds.
+
+    Raises:
+        InputError: As :func:`calibrate`, for any kind.
+
+    Example:
+        >>> sharp, soft = np.arange(20), np.arange(30, 50)  # authentic examples of one kind score higher
+        >>> known = calibrate_kinds([(sharp + 15, sharp), (soft + 15, soft)], Decision.MANIPULATED)
+        >>> str(known.judge(45)), str(known.judge(60)), str(known.judge(5))
+        ('both classes score like this', 'manipulated', 'authentic')
+    """
+    each = [calibrate(*one, direction, error_rate=error_rate) for one in kinds]
+    pooled = calibrate(
+        np.concatenate([one.positives for one in each]),
+        np.concatenate([one.negatives for one in each]),
+        direction, error_rate=error_rate, method=method,
+    )  # fmt: skip
+    return replace(pooled, kinds=tuple((one.positives, one.negatives) for one in each))
 
 
 def _rising_steps(

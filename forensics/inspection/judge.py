@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from forensics.calibration import Calibration, calibrate
+from forensics.calibration import Calibration, calibrate_kinds
 from forensics.calibration_error import best_method
 from forensics.inspection.familiarity import Familiarity
 from forensics.verdict import Decision, Reason
@@ -155,8 +155,8 @@ class FocusJudge:
 
 def write_calibration(
     folder: str | Path,
-    manipulated: list[float],
-    authentic: list[float],
+    manipulated: list[list[float]],
+    authentic: list[list[float]],
     error_rate: float,
     familiarity: Familiarity | None = None,
 ) -> Path:
@@ -166,16 +166,17 @@ def write_calibration(
 
     Args:
         folder: The checkpoint's.
-        manipulated: Scores of validation tracks that are manipulated.
-        authentic: Scores of validation tracks that are authentic.
-        error_rate: Allowed share of wrong answers in either class.
+        manipulated: Scores of validation tracks that are manipulated, a list for each kind of footage.
+        authentic: Scores of validation tracks that are authentic, alike.
+        error_rate: Allowed share of wrong answers in either class of any kind.
         familiarity: What known faces look like.
 
     Raises:
         InputError: If they cannot calibrate anything.
         OutputError: If the file cannot be written.
     """
-    known = calibrate(manipulated, authentic, Decision.MANIPULATED, error_rate=error_rate)
+    kinds = list(zip(manipulated, authentic, strict=True))
+    known = calibrate_kinds(kinds, Decision.MANIPULATED, error_rate=error_rate)
     content = {
         "manipulated": manipulated, "authentic": authentic, "error_rate": error_rate,
         "method": best_method(known),
@@ -195,9 +196,9 @@ def read_calibration(folder: str | Path) -> Calibration | None:
         return None
     try:
         held = json.loads(path.read_text("utf-8"))
-        scores = held["manipulated"], held["authentic"]
-        return calibrate(
-            *scores, Decision.MANIPULATED, error_rate=held["error_rate"], method=held["method"]
+        kinds = list(zip(held["manipulated"], held["authentic"], strict=True))
+        return calibrate_kinds(
+            kinds, Decision.MANIPULATED, error_rate=held["error_rate"], method=held["method"]
         )
     except (OSError, ValueError, KeyError, TypeError, InputError) as error:
         raise WeightsError(f"{path} is no calibration", found=error) from error

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from forensics.calibration import calibrate, needed
+from forensics.calibration import calibrate, calibrate_kinds, needed
 from forensics.verdict import Decision, Reason
 from shared.errors import InputError
 
@@ -89,3 +89,28 @@ def test_just_enough_examples_can_give_both_answers():
 def test_an_error_rate_that_means_nothing_is_refused(rate):
     with pytest.raises(InputError, match="error rate"):
         needed(rate)
+
+
+def test_the_rate_holds_in_the_worse_of_two_kinds():
+    generator = np.random.default_rng(3)
+    shifts = (0.0, 3.0)  # the second kind of footage scores higher, whatever it shows
+    kinds = [
+        (generator.normal(2 + shift, 1, 800), generator.normal(shift, 1, 800)) for shift in shifts
+    ]
+    pooled = calibrate(*(np.concatenate(part) for part in zip(*kinds, strict=True)), MEMBER)
+    known = calibrate_kinds(kinds, MEMBER)
+    fresh = generator.normal(3.0, 1, 2000)  # negatives of the second kind
+    wrong = {
+        name: np.mean([one.judge(score) is MEMBER for score in fresh])
+        for name, one in (("pooled", pooled), ("kinds", known))
+    }
+    assert wrong["pooled"] > 0.07
+    assert wrong["kinds"] <= 0.05 + 0.02
+    assert known.thresholds()[MEMBER].value > pooled.thresholds()[MEMBER].value
+    assert known.probability(2.0) == pooled.probability(2.0)
+
+
+def test_a_kind_with_too_few_examples_is_refused():
+    known = np.arange(40.0)
+    with pytest.raises(InputError, match="too few"):
+        calibrate_kinds([(known + 20, known), (known[:5], known)], MEMBER)

@@ -29,7 +29,7 @@ def test_features_that_are_none_are_refused():
 def test_a_calibration_brings_what_it_knows(tmp_path):
     scores = np.linspace(0, 0.4, 40).tolist()
     learnt = Familiarity.of(np.random.default_rng(0).normal(size=(50, 3)))
-    write_calibration(tmp_path, [0.6 + s for s in scores], scores, 0.05, learnt)
+    write_calibration(tmp_path, [[0.6 + s for s in scores]], [scores], 0.05, learnt)
     assert read_calibration(tmp_path).method in ("platt", "isotonic")
     assert read_familiarity(tmp_path).limit == pytest.approx(learnt.limit)
 

@@ -216,7 +216,7 @@ def test_segments_end_at_gaps_and_need_more_than_one_frame(judge):
 
 def test_calibration_beside_a_checkpoint(tmp_path):
     low, high = np.linspace(0, 0.4, 30).tolist(), np.linspace(0.5, 1, 30).tolist()
-    write_calibration(tmp_path, high, low, 0.1)
+    write_calibration(tmp_path, [high], [low], 0.1)
     known = read_calibration(tmp_path)
     assert known is not None and known.judge(0.9) is Decision.MANIPULATED
     (tmp_path / "calibration.json").write_text("{}")
