@@ -8,7 +8,7 @@ Both classes weigh alike, for the probabilities are those of answers that were e
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,16 +75,17 @@ def reliability(known: Calibration, *, folds: int = FOLDS, bins: int = BINS) -> 
     return _binned(np.array(chances), np.array(truth, float), np.array(weights), bins)
 
 
-def best_method(known: Calibration) -> Method:
-    """Return how scores become probabilities with the smaller error, on examples that had no part in fitting them."""
-    errors: dict[Method, float] = {}
-    for method in METHODS:
-        fitted = calibrate(
+def best_fitted(known: Calibration) -> Calibration:
+    """Return it with the curve or with the steps, whichever errs less on examples that had no part in fitting them."""
+    fitted = [
+        calibrate(
             known.positives, known.negatives, known.direction, error_rate=known.error_rate,
             method=method,
-        )  # fmt: skip
-        errors[method] = reliability(fitted).error
-    return min(errors, key=errors.__getitem__)
+        )
+        for method in METHODS
+    ]  # fmt: skip
+    best = min(fitted, key=lambda one: reliability(one).error)
+    return replace(best, kinds=known.kinds)
 
 
 def _binned(

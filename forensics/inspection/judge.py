@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from forensics.calibration import Calibration, calibrate_kinds
-from forensics.calibration_error import best_method
+from forensics.calibration_error import best_fitted
 from forensics.inspection.familiarity import Familiarity
 from forensics.verdict import Decision, Reason
 from shared.custody import sha256_of, write_atomic
@@ -179,7 +179,7 @@ def write_calibration(
     known = calibrate_kinds(kinds, Decision.MANIPULATED, error_rate=error_rate)
     content = {
         "manipulated": manipulated, "authentic": authentic, "error_rate": error_rate,
-        "method": best_method(known),
+        "method": best_fitted(known).method,
         "familiar": familiarity.to_json() if familiarity else None,
     }  # fmt: skip
     return write_atomic(Path(folder) / CALIBRATION_NAME, json.dumps(content) + "\n")

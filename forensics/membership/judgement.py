@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forensics.calibration import Calibration, calibrate
+from forensics.calibration_error import best_fitted
 from forensics.membership.bootstrap import Comparison, Performance, compare, performance
 from forensics.membership.dataset_inference import DatasetClaim, dataset_inference
 from forensics.membership.roc import Roc, auc, roc
@@ -99,9 +100,11 @@ def learn(
     checks = {name: (pair[0][inside], pair[1][outside]) for name, pair in controls.items()}
     _enough(*map(len, attack))
     first, second = split_classes(len(attack[0]), len(attack[1]), seed)
-    calibration = calibrate(
-        attack[0][first.calibration], attack[1][second.calibration], Decision.MEMBER,
-        error_rate=error_rate,
+    calibration = best_fitted(
+        calibrate(
+            attack[0][first.calibration], attack[1][second.calibration], Decision.MEMBER,
+            error_rate=error_rate,
+        )
     )  # fmt: skip
     comparison = compare(attack, checks, seed=seed)
     areas = {name: max(auc(*pair), auc(*pair[::-1])) for name, pair in checks.items()}

@@ -11,7 +11,7 @@ import pytest
 from torch import nn
 
 from forensics.calibration import calibrate
-from forensics.calibration_error import reliability
+from forensics.calibration_error import best_fitted, reliability
 from forensics.inspection.answers import segments
 from forensics.inspection.inspect import inspect
 from forensics.inspection.judge import open_judge, read_calibration, write_calibration
@@ -235,3 +235,12 @@ def test_calibration_error_sees_overconfidence():
         Decision.MANIPULATED,
     )  # fmt: skip
     assert reliability(replace(bent)).error > error
+
+
+def test_steps_replace_a_curve_that_heavy_tails_bend():
+    rng = np.random.default_rng(0)
+    heavy = 3 * rng.standard_t(1.1, 400), 3 * rng.standard_t(1.1, 400) - 12
+    known = calibrate(*heavy, Decision.MANIPULATED)
+    better = best_fitted(known)
+    assert better.method == "isotonic"
+    assert reliability(better).error < 0.7 * reliability(known).error
