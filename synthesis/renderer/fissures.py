@@ -139,3 +139,30 @@ def openings(distances: Tensor, size: int) -> Tensor:
     ).reshape(count, 3, 2, size, size)
     inside = (resized.amin(2) * size / 2).clamp(0, 1)
     return torch.stack([inside[:, 0], inside[:, 1:].amax(1)], dim=1)
+
+
+def shut_eyes(source: Tensor, driven: Tensor, size: int) -> Tensor:
+    """Return how far the lids have come down, round each eye, ``(B, 1, size, size)`` in [0, 1].
+
+    1 on an eye whose lids are at most half as far apart as in the source, falling off over a third of its width.
+
+    Args:
+        source: ``(B, 478 + S, 2)`` points of the source.
+        driven: ``(B, 478 + S, 2)`` driven points.
+        size: Side of the map, px.
+    """
+    grid = identity_grid(size, size, like=driven)
+    maps = []
+    for upper, lower in zip(UPPER[1:], LOWER[1:], strict=True):
+        ends = [(points[:, upper[0]], points[:, upper[-1]]) for points in (source, driven)]
+        known, now = (
+            (points[:, upper[4]] - points[:, lower[4]]).norm(dim=-1)
+            / (first - last).norm(dim=-1).clamp(min=1e-4)
+            for points, (first, last) in zip((source, driven), ends, strict=True)
+        )
+        shut = (2 * (1 - now / known.clamp(min=0.05))).clamp(0, 1)
+        first, last = ends[1]
+        width = (first - last).norm(dim=-1)[:, None, None]
+        far = ((grid - (first + last)[:, None, None] / 2) ** 2).sum(-1)
+        maps.append(shut[:, None, None] * torch.exp(-far / (2 * (width / 3) ** 2)))
+    return torch.stack(maps, dim=1).amax(1, keepdim=True)

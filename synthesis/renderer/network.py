@@ -36,7 +36,8 @@ Differences from the papers:
       and pose move the picture before anything is learned. It is cut along the mouth and the eyes
       (:mod:`.fissures`): lips close over a smile's teeth, lids over the iris.
     * Driven heat maps enter every decoder level, and FiLM the decoder: without them the mouth stays shut.
-    * ``alpha`` lets the warped source through, so that texture stays sharp at any resolution.
+    * ``alpha`` lets the warped source through, so that texture stays sharp at any resolution. Where lids come down it
+      is taken away: the photo's own lids and lashes, warped, are better than lids learnt from rendered people.
 """
 
 from __future__ import annotations
@@ -50,7 +51,14 @@ from torch.nn import functional as F
 
 from shared.layers.warp import gaussian_maps, identity_grid, resize_flow, warp
 from synthesis.renderer.config import CODE_SIZE, RendererConfig
-from synthesis.renderer.fissures import ABOVE, BELOW, fissure_distances, openings, side_of
+from synthesis.renderer.fissures import (
+    ABOVE,
+    BELOW,
+    fissure_distances,
+    openings,
+    shut_eyes,
+    side_of,
+)
 from synthesis.renderer.points import CANDIDATES, KEYPOINTS
 from synthesis.renderer.surface import CARRIERS, Turn
 
@@ -427,7 +435,9 @@ class RendererNetwork(nn.Module):
         if features is None:
             features = self.encoder(source)
         motion = self.motion(source, points_source, points_driven, turn)
-        return *self.decoder(features, motion, points_driven, self.code(code)), motion
+        rgb, alpha = self.decoder(features, motion, points_driven, self.code(code))
+        alpha = alpha * (1 - shut_eyes(points_source, points_driven, alpha.shape[-1]))
+        return rgb, alpha, motion
 
     def forward(
         self,

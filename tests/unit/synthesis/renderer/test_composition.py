@@ -71,6 +71,19 @@ def test_own_pixels_enter_where_alpha_says(photo):
     assert np.abs(frame[:50].astype(int) - compositor.face[:50]).max() <= 2
 
 
+def test_detail_of_the_photo_stays_under_half_of_the_own_pixels(photo):
+    rng = np.random.default_rng(1)
+    fine = rng.integers(0, 255, photo.shape, dtype=np.uint8)  # finer than the network sees
+    compositor = Compositor(fine, CropBox((240.0, 200.0), 256.0), size=256)
+    grey, half = np.full((64, 64, 3), 0.5, np.float32), np.full((64, 64), 0.5, np.float32)
+    drawn = compositor.compose(still_flow(64), NOWHERE, grey, half)[32:-32, 32:-32].astype(float)
+    known = compositor.face[32:-32, 32:-32].astype(float)
+    assert drawn.mean() == pytest.approx((known.mean() + 127.5) / 2, abs=2)
+    assert drawn.std() > 0.65 * known.std()
+    own = compositor.compose(still_flow(64), NOWHERE, grey, 2 * half)[32:-32, 32:-32]
+    assert own.std() < 0.1 * known.std()
+
+
 def test_the_edge_mask_is_symmetric_and_falls_to_nothing():
     mask = edge_mask(50)
     assert np.allclose(mask, mask.T)

@@ -18,6 +18,7 @@ from synthesis.renderer.fissures import (
     UPPER,
     fissure_distances,
     openings,
+    shut_eyes,
     side_of,
 )
 from synthesis.renderer.generator import project_head
@@ -110,3 +111,14 @@ def test_the_upper_teeth_stay_when_the_jaw_falls():
     fall = (gaping[0, 14, 1] - smiling[0, 14, 1]) * 64
     assert fall > 8
     assert abs(height - before) < 0.25 * fall
+
+
+def test_only_lids_that_come_down_count_as_shut():
+    still, wink = face(roll=0.2), face(roll=0.2, eyeBlinkLeft=1.0)
+    assert shut_eyes(still, still, 64).max() < 0.01
+    assert shut_eyes(wink, still, 64).max() < 0.01  # opening is not closing
+    found = shut_eyes(still, wink, 64)
+    left, right = (wink[:, [upper[0], upper[-1]]].mean(1) for upper in (UPPER[2], UPPER[1]))
+    assert look_up(found, left[:, None]).item() > 0.95
+    assert look_up(found, right[:, None]).item() < 0.05
+    assert look_up(found, wink[:, [13]]).item() < 0.01
