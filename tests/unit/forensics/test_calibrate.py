@@ -56,7 +56,7 @@ def test_a_calibrated_checkpoint_may_answer(faces, checkpoint):
     assert open_judge(checkpoint).reason is not None
     written = calibrate_checkpoint(checkpoint, [faces])
     held = json.loads(written.read_text())
-    assert (len(held["manipulated"]), len(held["authentic"])) == (20, 20)
+    assert [list(map(len, held[name])) for name in ("manipulated", "authentic")] == [[20], [20]]
     opened = open_judge(checkpoint)
     assert opened.reason is None
     assert opened.judge.calibration.method == held["method"]
@@ -64,6 +64,13 @@ def test_a_calibrated_checkpoint_may_answer(faces, checkpoint):
     scores, maps, unlike = opened.judge.judge(crops)
     assert scores.shape == unlike.shape == (2,) and maps.shape[0] == 2
     assert (unlike < 3).all() and (opened.judge.judge(crops * 0)[2] > 1).all()
+
+
+def test_each_corpus_is_a_kind_of_its_own(faces, checkpoint):
+    held = json.loads(calibrate_checkpoint(checkpoint, [faces, faces]).read_text())
+    assert list(map(len, held["authentic"])) == [20, 20]
+    known = open_judge(checkpoint).judge.calibration
+    assert len(known.kinds) == 2 and len(known.negatives) == 40
 
 
 def test_what_is_shipped_has_its_figures_and_its_calibration(faces, checkpoint, tmp_path):
