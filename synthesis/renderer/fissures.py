@@ -12,6 +12,7 @@ Data flow (B pictures, F = 3 fissures, n points a contour, S = grid's side)::
     side  = blend over fissures of v - f_cut                                (B,S,S)  > 0 below the cut
     f_cut = 0.1 f_up + 0.9 f_low (mouth), (f_up + f_low) / 2 (eyes)
     openings = min of the two, where positive                               (B,2,S,S) mouth, eyes
+    shut eyes = how much less the driven lids are apart than the source's   (B,1,S,S)
 """
 
 from __future__ import annotations
@@ -144,11 +145,12 @@ def openings(distances: Tensor, size: int) -> Tensor:
 def shut_eyes(source: Tensor, driven: Tensor, size: int) -> Tensor:
     """Return how far the lids have come down, round each eye, ``(B, 1, size, size)`` in [0, 1].
 
-    1 on an eye whose lids are at most half as far apart as in the source, falling off over a third of its width.
+    1 on an eye whose lids are at most half as far apart, in widths of the eye, as in the source; a Gaussian of a third
+    of the eye's width round it.
 
     Args:
-        source: ``(B, 478 + S, 2)`` points of the source.
-        driven: ``(B, 478 + S, 2)`` driven points.
+        source: ``(B, 478 + S, 2)`` points of the source, [-1, 1].
+        driven: ``(B, 478 + S, 2)`` driven points, [-1, 1].
         size: Side of the map, px.
     """
     grid = identity_grid(size, size, like=driven)

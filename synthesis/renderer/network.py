@@ -13,7 +13,8 @@ C candidate flows)::
     encoder      I_s -> features at H, H/2, ... H/2^L              (computed once for a source picture)
     bottleneck   features warped by T, times occlusion -> residual blocks with FiLM(z)
     decoder      up | warped skip x occlusion | driven heat maps, openings -> Conv, GroupNorm, FiLM(z), SiLU, per level
-    out          rgb (B,3,H,H), alpha (B,1,H,H);   I = alpha rgb + (1 - alpha) warp(I_s, T^+ above, T^- below)
+    out          rgb (B,3,H,H), alpha (B,1,H,H), 0 where lids come down (:func:`.fissures.shut_eyes`)
+                 I = alpha rgb + (1 - alpha) warp(I_s, T^+ above, T^- below)
 
 | here | symbol | shape | unit |
 |---|---|---|---|
