@@ -25,7 +25,7 @@ from forensics.inspection.batch import inspect_files
 from forensics.inspection.result import Inspection
 from shared.custody import RunRecord
 from shared.data.clip import Clip
-from shared.data.forgery.chain import deliver, draw_delivery
+from shared.data.forgery.chain import deliver, draw_delivery, weight_of
 from shared.data.forgery.families import forge_of
 from shared.data.forgery.plan import generator_of
 from shared.data.forgery.shot import Cast, Shot, read_shot
@@ -86,7 +86,8 @@ def write_clips(folder: Path, draws: int, seed: int) -> dict[Path, str]:
                 frames = forge_of(family)(Cast(target, (), chosen), generator).frames
             path = folder / f"{family}-{draw}.mp4"
             delivery = draw_delivery(QUALITY, generator_of(seed, "chain", str(draw)), generator)
-            deliver(path, frames, target.size, Fraction(25), delivery)
+            weight = weight_of(target.frames, target.size, Fraction(25), delivery)
+            deliver(path, frames, target.size, Fraction(25), delivery, weight=weight)
             written[path] = family
     return written
 

@@ -74,7 +74,7 @@ class VideoWriter:
         size: tuple[int, int],
         *,
         audio: tuple[Samples | Iterable[Samples], int] | None = None,
-        crf: int = 18,
+        crf: float = 18,
         comment: str | None = None,
     ) -> None:
         self._path = Path(path)

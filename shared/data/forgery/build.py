@@ -25,7 +25,7 @@ from rich.progress import Progress as RichProgress
 
 from shared.custody import sha256_of_json, write_atomic
 from shared.data.clip import SPLITS, Clip
-from shared.data.forgery.chain import QUALITIES, deliver, draw_delivery, resized
+from shared.data.forgery.chain import QUALITIES, deliver, draw_delivery, resized, weight_of
 from shared.data.forgery.families import DATASETS, FAMILIES, forge_of
 from shared.data.forgery.known import AUTHENTIC, FORGED, Known
 from shared.data.forgery.plan import Plan, choose_people, generator_of, plan_forgeries
@@ -94,6 +94,7 @@ def build(
     # The corpus may have changed since an earlier build of this process.
     _manifest.cache_clear()
     _shot.cache_clear()
+    _weight.cache_clear()
     site = _Site(Path(corpus), root, tuple(qualities), seed, longest, reenact)
     clips = choose_people(read_manifest(corpus).clips, people)
     plans, impossible = plan_forgeries(clips, names, seed)
@@ -147,6 +148,15 @@ def _manifest(corpus: Path) -> Manifest:
     return read_manifest(corpus)
 
 
+@lru_cache(maxsize=16)
+def _weight(site: _Site, target: str, quality: str) -> int:
+    """Return the bytes that all versions of a clip have their shares of."""
+    shot = _shot(site.corpus, target, site.longest)
+    together = generator_of(site.seed, "chain", target, quality)
+    delivery = draw_delivery(quality, together, generator_of(site.seed))
+    return weight_of(shot.frames, shot.size, shot.clip.rate, delivery)
+
+
 def _make(site: _Site, plan: Plan) -> Outcome:
     """Make one output at all qualities; return the manifest's rows."""
     target, *rest = (
@@ -167,13 +177,15 @@ def _make(site: _Site, plan: Plan) -> Outcome:
 def _deliver(site: _Site, plan: Plan, target: Shot, made: Forged, quality: str) -> dict[str, Any]:
     """Send one output through the chain and return its row."""
     name = f"{quality}-{plan.name}"
-    # Drawn by the target alone, so that a clip's versions go one way, but for crf and grain.
+    # Drawn by the target alone, so that a clip's versions go one way, but for bytes, grain and tint.
     together = generator_of(site.seed, "chain", plan.target.id, quality)
     delivery = draw_delivery(quality, together, generator_of(site.seed, "grain", name))
     video, known = f"clips/{name}.mp4", f"known/{name}.npz"
-    size = deliver(
-        site.out / video, made.frames, target.size, plan.target.rate, delivery, made.sound
-    )
+    arrival = deliver(
+        site.out / video, made.frames, target.size, plan.target.rate, delivery, made.sound,
+        weight=_weight(site, plan.target.id, quality),
+    )  # fmt: skip
+    size = arrival.size
     zoom = np.array(size) / np.array(target.size)
     masks = np.stack([resized(mask, size) for mask in made.masks])
     Known(masks, (target.landmarks * zoom).astype(np.float32)).save(site.out / known)
@@ -184,7 +196,7 @@ def _deliver(site: _Site, plan: Plan, target: Shot, made: Forged, quality: str) 
         "target": plan.target.id,
         "donors": [clip.id for clip in made.donors],
         "known": known,
-        "chain": asdict(delivery),
+        "chain": {**asdict(delivery), "crf": arrival.crf},
     }
     row = replace(
         plan.target, id=name, video=video, audio="", truth="", frames=len(made.frames), size=size,

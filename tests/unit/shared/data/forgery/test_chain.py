@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import av
+import cv2
 import numpy as np
 import pytest
 
-from shared.data.forgery.chain import Delivery, deliver, draw_delivery
+from shared.data.forgery.chain import Delivery, deliver, draw_delivery, weight_of
 from shared.errors import InputError
 from shared.media.audio import read_audio
 from shared.media.video import VideoReader, probe
 
 
 def sent(cast, path, delivery, sound=None):
-    size = deliver(path, cast.target.frames, cast.target.size, Fraction(25), delivery, sound)
+    size = deliver(path, cast.target.frames, cast.target.size, Fraction(25), delivery, sound).size
     return size, np.stack(list(VideoReader(path)))
 
 
@@ -59,12 +61,34 @@ def test_sound_comes_along(cast, tmp_path):
     assert np.corrcoef(heard, cast.target.sound[: len(heard)])[0, 1] > 0.9
 
 
+def pictures_of(path):
+    with av.open(str(path)) as container:
+        return sum(packet.size for packet in container.demux(video=0))
+
+
+def test_smoother_pictures_take_the_bytes_of_the_authentic_ones(cast, tmp_path):
+    size, rate = cast.target.size, Fraction(25)
+    delivery = draw_delivery("c23", np.random.default_rng(1), np.random.default_rng(2))
+    weight = weight_of(cast.target.frames, size, rate, delivery)
+    smooth = np.stack([cv2.GaussianBlur(frame, None, 3) for frame in cast.target.frames])
+    crfs, bytes_ = [], []
+    for name, frames in (("authentic", cast.target.frames), ("smooth", smooth)):
+        path = tmp_path / f"{name}.mp4"
+        crfs.append(
+            deliver(path, frames, size, rate, delivery, cast.target.sound, weight=weight).crf
+        )
+        bytes_.append(pictures_of(path))
+    np.testing.assert_allclose(bytes_, weight * delivery.share, rtol=0.03)
+    assert crfs[1] < crfs[0]
+
+
 def test_draws_follow_the_generator_and_an_unknown_quality_is_named():
     def drawn(quality, together, alone=0):
         return draw_delivery(quality, np.random.default_rng(together), np.random.default_rng(alone))
 
     draws = [drawn("c40", seed) for seed in range(40)]
-    assert {drawn("c40", 0, seed).crf for seed in range(40)} == set(range(36, 45))
+    shares = [drawn("c40", 0, seed).share for seed in range(40)]
+    assert 2 ** (-2 / 6) < min(shares) < 0.85 < 1.2 < max(shares) < 2 ** (2 / 6)
     assert {draw.jpeg is None for draw in draws} == {True, False}
     assert draws[7] == drawn("c40", 7)
     with pytest.raises(InputError, match="c99"):
