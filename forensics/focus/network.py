@@ -154,6 +154,8 @@ class FocusNetwork(nn.Module):
         self.heads = nn.ModuleList(Head(width, self.patch, config) for _ in range(config.streams))
         fuses = config.learning in ("fuse", "both")
         self.gate = nn.Conv2d(2 * width, 1, 1) if fuses else None
+        # a step of training takes three quarters of the time so, on a processor
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def views(self, pictures: Tensor) -> list[Tensor]:
         """Return the RGB view and, where there is one, the edge view."""

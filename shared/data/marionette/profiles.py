@@ -90,7 +90,7 @@ PROFILES: dict[str, Profile] = {
         ),
         Profile(
             "footage",
-            people=100,
+            people=160,
             size=256,
             crf=14,
             speaking_clips=2,
