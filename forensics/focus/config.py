@@ -152,8 +152,8 @@ PROFILES: dict[str, FocusProfile] = {
     ),
     "cpu": FocusProfile(
         FocusConfig(topk_share=0.15),
-        FocusRecipe(2e-3, 2e-3, again_every=8, settle=0.3),
-        Budget(1_800, batch_size=24, save_every=300),
+        FocusRecipe(1e-3, 1e-3, again_every=8, settle=0.4),
+        Budget(4_000, batch_size=24, save_every=400),
     ),
     "gpu": FocusProfile(
         FocusConfig(vit.SIZES["gpu"], 224),
