@@ -205,9 +205,21 @@ def read_calibration(folder: str | Path) -> Calibration | None:
 
 
 def read_familiarity(folder: str | Path) -> Familiarity | None:
-    """Return what known faces look like, as it stands beside the calibration, or None."""
-    held = json.loads((Path(folder) / CALIBRATION_NAME).read_text("utf-8")).get("familiar")
-    return Familiarity.from_json(held) if held else None
+    """Return what known faces look like, as it stands beside the calibration, or None.
+
+    Raises:
+        WeightsError: If it is there and cannot be used.
+    """
+    path = Path(folder) / CALIBRATION_NAME
+    held = json.loads(path.read_text("utf-8")).get("familiar")
+    try:
+        return Familiarity.from_json(held) if held else None
+    except (ValueError, KeyError, TypeError) as error:
+        raise WeightsError(
+            f"{path} does not tell what known faces look like",
+            found=error,
+            fix="forensics calibrate CHECKPOINT --corpus FACES",
+        ) from error
 
 
 def _open_focus(name_or_dir: str | Path, device: str) -> FocusJudge:

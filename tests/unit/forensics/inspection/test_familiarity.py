@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from forensics.inspection.familiarity import Familiarity
 from forensics.inspection.inspect import inspect
 from forensics.inspection.judge import read_calibration, read_familiarity, write_calibration
 from forensics.verdict import Decision, Reason
-from shared.errors import InputError
+from shared.errors import InputError, WeightsError
 
 
 def test_known_faces_are_within_the_limit_and_far_ones_beyond():
@@ -19,6 +21,25 @@ def test_known_faces_are_within_the_limit_and_far_ones_beyond():
     assert (learnt.unlike(known) <= 1).mean() >= 0.99
     assert again.unlike(known[:1] + 40)[0] > 5
     assert again.unlike(known) == pytest.approx(learnt.unlike(known), rel=1e-3)
+
+
+def test_a_face_that_breaks_a_rule_of_the_known_ones_is_far_however_usual_each_feature():
+    draws = np.random.default_rng(0).normal(size=(500, 3))
+    known = np.column_stack([draws, draws.sum(axis=1) + 0.01 * draws[:, 0]])
+    usual = np.array([[1.0, -1.0, 0.5, 0.5], [1.0, -1.0, 0.5, -2.5]])
+    follows, breaks = Familiarity.of(known).unlike(usual)
+    assert follows < 0.5 and breaks > 1
+
+
+def test_the_distance_is_mahalanobis_under_the_covariance_with_its_floor():
+    rows = np.random.default_rng(1).normal(size=(300, 5)) @ np.diag([3, 2, 1, 0.1, 0.01]) + 4
+    rows = rows @ np.linalg.qr(np.random.default_rng(2).normal(size=(5, 5)))[0]
+    learnt = Familiarity.of(rows)
+    scaled = (rows - rows.mean(0)) / rows.std(0)
+    values, vectors = np.linalg.eigh(np.cov(scaled.T, bias=True))
+    floored = vectors @ np.diag(np.where(values > 0.1, values, 0) + 0.1) @ vectors.T
+    slow = [row @ np.linalg.inv(floored) @ row for row in scaled]
+    np.testing.assert_allclose(learnt.unlike(rows) * learnt.limit, slow, rtol=1e-6)
 
 
 def test_features_that_are_none_are_refused():
@@ -32,6 +53,13 @@ def test_a_calibration_brings_what_it_knows(tmp_path):
     write_calibration(tmp_path, [[0.6 + s for s in scores]], [scores], 0.05, learnt)
     assert read_calibration(tmp_path).method in ("platt", "isotonic")
     assert read_familiarity(tmp_path).limit == pytest.approx(learnt.limit)
+
+
+def test_a_calibration_of_another_make_is_refused_with_the_way_out(tmp_path):
+    content = {"familiar": {"mean": [0.0], "spread": [1.0], "limit": 1.0}}
+    (tmp_path / "calibration.json").write_text(json.dumps(content))
+    with pytest.raises(WeightsError, match="forensics calibrate"):
+        read_familiarity(tmp_path)
 
 
 @pytest.mark.parametrize(("unlike", "reason"), [(0.5, None), (1.5, Reason.OUT_OF_RANGE)])
