@@ -42,8 +42,8 @@ Tells whether a face is forged and draws where; learnt from labels of whole pict
 {figures}
 
 - **Limits**: its people are rendered, its forgeries are the six families of this toolkit, its clips 180 to 256 px wide.
-  On real photographs it is not reliable, and mostly says so (`benchmarks/claims/focus_photos.py`, docs/results.md). "Authentic" means that
-  no trace of these families was found. Not for decisions about people.
+  On real photographs it is not reliable, and mostly says so (`benchmarks/claims/focus_photos.py`, docs/results.md).
+  "Authentic" means that no trace of these families was found. Not for decisions about people.
 - **Licence**: Apache-2.0.
 """
 
