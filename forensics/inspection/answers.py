@@ -43,8 +43,11 @@ def answer_track(
     if calibration is None or score is None:
         reason = opened.reason or Reason.OUT_OF_RANGE
         return _inconclusive(subject, reason, opened.problem, evidence, custody, score=score)
-    unlike = float(evidence.get(UNLIKE, 0))
-    judged = Reason.OUT_OF_RANGE if unlike > 1 else calibration.judge(score)
+    if (
+        float(evidence.get(UNLIKE, 0)) > 1
+    ):  # the score of a face unlike the known ones has no probability
+        return _inconclusive(subject, Reason.OUT_OF_RANGE, "", evidence, custody, score=score)
+    judged = calibration.judge(score)
     facts = {
         **evidence,
         "p_if_authentic": calibration.p_against(score),
