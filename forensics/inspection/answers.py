@@ -43,9 +43,7 @@ def answer_track(
     if calibration is None or score is None:
         reason = opened.reason or Reason.OUT_OF_RANGE
         return _inconclusive(subject, reason, opened.problem, evidence, custody, score=score)
-    if (
-        float(evidence.get(UNLIKE, 0)) > 1
-    ):  # the score of a face unlike the known ones has no probability
+    if float(evidence.get(UNLIKE, 0)) > 1:  # the score of such a face has no probability
         return _inconclusive(subject, Reason.OUT_OF_RANGE, "", evidence, custody, score=score)
     judged = calibration.judge(score)
     facts = {
