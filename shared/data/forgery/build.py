@@ -25,7 +25,7 @@ from rich.progress import Progress as RichProgress
 
 from shared.custody import sha256_of_json, write_atomic
 from shared.data.clip import SPLITS, Clip
-from shared.data.forgery.chain import QUALITIES, deliver, draw_delivery, resized, weight_of
+from shared.data.forgery.chain import QUALITIES, Weight, deliver, draw_delivery, resized, weight_of
 from shared.data.forgery.families import DATASETS, FAMILIES, forge_of
 from shared.data.forgery.known import AUTHENTIC, FORGED, Known
 from shared.data.forgery.plan import Plan, choose_people, generator_of, plan_forgeries
@@ -149,8 +149,8 @@ def _manifest(corpus: Path) -> Manifest:
 
 
 @lru_cache(maxsize=16)
-def _weight(site: _Site, target: str, quality: str) -> int:
-    """Return the bytes that all versions of a clip have their shares of."""
+def _weight(site: _Site, target: str, quality: str) -> Weight:
+    """Return the bytes that all versions of a clip take."""
     shot = _shot(site.corpus, target, site.longest)
     together = generator_of(site.seed, "chain", target, quality)
     delivery = draw_delivery(quality, together, generator_of(site.seed))
@@ -177,7 +177,7 @@ def _make(site: _Site, plan: Plan) -> Outcome:
 def _deliver(site: _Site, plan: Plan, target: Shot, made: Forged, quality: str) -> dict[str, Any]:
     """Send one output through the chain and return its row."""
     name = f"{quality}-{plan.name}"
-    # Drawn by the target alone, so that a clip's versions go one way, but for bytes, grain and tint.
+    # Drawn by the target alone, so that a clip's versions go one way, but for grain and tint.
     together = generator_of(site.seed, "chain", plan.target.id, quality)
     delivery = draw_delivery(quality, together, generator_of(site.seed, "grain", name))
     video, known = f"clips/{name}.mp4", f"known/{name}.npz"
@@ -196,7 +196,7 @@ def _deliver(site: _Site, plan: Plan, target: Shot, made: Forged, quality: str) 
         "target": plan.target.id,
         "donors": [clip.id for clip in made.donors],
         "known": known,
-        "chain": {**asdict(delivery), "crf": arrival.crf},
+        "chain": {**asdict(delivery), "crf": arrival.crf._asdict()},
     }
     row = replace(
         plan.target, id=name, video=video, audio="", truth="", frames=len(made.frames), size=size,

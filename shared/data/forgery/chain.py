@@ -3,9 +3,10 @@
     frames -> resized -> tint, grain -> JPEG by frame (sometimes) -> H.264 and back (sometimes) -> H.264, c23 or c40
 
 c23 and c40 name the crf, as in FaceForensics++ (Rössler et al., 2019), and so the bytes: what the authentic clip takes
-at that crf, give or take what 2 of crf are worth. To these bytes every version is encoded, the authentic one too, at
-the crf that it needs, as a site does that delivers by bandwidth. At one crf for all, file size would tell the forged,
-for their faces have less or more detail; without grain and tint, noise and mean colours would.
+at that crf. To these bytes every version is encoded, the authentic one too, at the crf that it needs, as a site does
+that delivers by bandwidth; the first picture, which is coded alone, has bytes and a crf of its own. At one crf for
+all, file size would tell the forged, for their faces have less or more detail, and at one number of bytes for the
+whole clip the first picture would, for they move more; without grain and tint, noise and mean colours would.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import cv2
@@ -34,9 +36,8 @@ QUALITIES: dict[str, int] = {"c23": 23, "c40": 40}
 _OCTAVE = 6
 """Steps of crf in which the bytes halve."""
 
-_GIVE = 2
-_TRIES = 6
-_NEAR = 0.02
+_TRIES = 8
+_NEAR = 0.01
 _CRFS = (1.0, 51.0)
 _GRAIN = (0.0, 4.0)
 _TINT = (0.95, 1.05)
@@ -57,7 +58,6 @@ class Delivery:
         grain: Standard deviation of the noise, grey levels of 255; the same in all colours.
         seed: Of the noise.
         tint: Factors of red, green and blue.
-        share: Bytes that the clip may take, as a share of what the authentic one takes at ``crf``.
     """
 
     crf: int
@@ -67,7 +67,6 @@ class Delivery:
     grain: float = 0.0
     seed: int = 0
     tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    share: float = 1.0
 
     def size_of(self, size: tuple[int, int]) -> tuple[int, int]:
         """Return the delivered (width, height), even as H.264 wants it.
@@ -89,7 +88,7 @@ def draw_delivery(
         quality: Name of the quality.
         together: Draws what a clip's authentic and forged versions share: the size (70 % to all of it), a JPEG step
             (half), a first encoding (half).
-        alone: Draws what each version has for itself, whatever its label: its share of the bytes, grain, tint.
+        alone: Draws what each version has for itself, whatever its label: grain and tint.
 
     Raises:
         InputError: If there is no such quality.
@@ -99,11 +98,34 @@ def draw_delivery(
     scale = float(together.choice(_SCALES))
     jpeg = int(together.integers(*_JPEG)) if together.random() < 0.5 else None
     first = int(together.integers(*_FIRST_CRF)) if together.random() < 0.5 else None
-    share = float(2 ** (alone.uniform(-_GIVE, _GIVE) / _OCTAVE))
     grain, seed = float(alone.uniform(*_GRAIN)), int(alone.integers(1 << 31))
     red, green, blue = (float(factor) for factor in alone.uniform(*_TINT, 3))
     tint = (red, green, blue)
-    return Delivery(QUALITIES[quality], scale, jpeg, first, grain, seed, tint, share)
+    return Delivery(QUALITIES[quality], scale, jpeg, first, grain, seed, tint)
+
+
+class Weight(NamedTuple):
+    """Bytes of a clip's pictures.
+
+    Attributes:
+        first: Of the first picture.
+        rest: Of the others together.
+    """
+
+    first: int
+    rest: int
+
+
+class Crf(NamedTuple):
+    """At which crf a clip's pictures are encoded.
+
+    Attributes:
+        first: The first one.
+        rest: The others.
+    """
+
+    first: float
+    rest: float
 
 
 @dataclass(frozen=True)
@@ -116,7 +138,7 @@ class Arrival:
     """
 
     size: tuple[int, int]
-    crf: float
+    crf: Crf
 
 
 def deliver(
@@ -127,7 +149,7 @@ def deliver(
     delivery: Delivery,
     sound: NDArray[np.float32] | None = None,
     *,
-    weight: float | None = None,
+    weight: Weight | None = None,
 ) -> Arrival:
     """Send frames through the chain and write the MP4 that arrives.
 
@@ -138,28 +160,26 @@ def deliver(
         fps: Frames a second.
         delivery: What happens on the way.
         sound: Mono at 16 kHz, or None.
-        weight: Bytes of the pictures, :func:`weight_of` of the authentic clip, of which the delivery has its share;
-            None encodes at the delivery's crf.
+        weight: What the pictures are to take, :func:`weight_of` the authentic clip; None encodes at the delivery's crf.
     """
     arrived = delivery.size_of(size)
     audio = None if sound is None or not len(sound) else (sound, RATE)
     with tempfile.TemporaryDirectory() as folder:
         last = _handed_on(Path(folder), frames, arrived, fps, delivery)
 
-        def encoded(crf: float) -> Path:
-            return _encode(Path(folder) / f"{crf:.2f}.mp4", last, arrived, fps, crf, audio)
+        def encoded(crf: Crf) -> Path:
+            path = Path(folder) / f"{crf.first:.2f}-{crf.rest:.2f}.mp4"
+            return _encode(path, last, arrived, fps, crf, audio)
 
-        if weight is None:
-            crf, file = float(delivery.crf), encoded(delivery.crf)
-        else:
-            crf, file = _at_weight(encoded, weight * delivery.share, delivery.crf)
+        crf = Crf(delivery.crf, delivery.crf)
+        crf, file = (crf, encoded(crf)) if weight is None else _at_weight(encoded, weight, crf)
         write_atomic(path, file.read_bytes())
     return Arrival(arrived, crf)
 
 
 def weight_of(
     frames: Iterable[Image], size: tuple[int, int], fps: Fraction, delivery: Delivery
-) -> int:
+) -> Weight:
     """Return the bytes that pictures take at a delivery's crf with its shared steps, mean grain and no tint."""
     mean = replace(delivery, grain=sum(_GRAIN) / 2, seed=0, tint=(1.0, 1.0, 1.0))
     with tempfile.TemporaryDirectory() as folder:
@@ -168,31 +188,35 @@ def weight_of(
         return _weight(path)
 
 
-def _at_weight(encoded: Callable[[float], Path], wanted: float, crf: float) -> tuple[float, Path]:
+def _at_weight(encoded: Callable[[Crf], Path], wanted: Weight, crf: Crf) -> tuple[Crf, Path]:
     """Return the crf at which the pictures come nearest to so many bytes, and the file.
 
-    The logarithm of the bytes is nearly a line over crf: each try goes along the line through the last two.
+    The logarithm of the bytes is nearly a line over crf: each try goes along the line through the last two, for the
+    first picture and for the others.
     """
-    tried: list[tuple[float, float, Path]] = []
-    slope = -1.0 / _OCTAVE
+    tried: list[tuple[NDArray[np.float64], Crf, Path]] = []
+    slope = np.full(2, -1.0 / _OCTAVE)
     for _ in range(_TRIES):
         file = encoded(crf)
-        over = float(np.log2(_weight(file) / wanted))
-        if tried and abs(crf - tried[-1][1]) > 0.05:
-            slope = min((over - tried[-1][0]) / (crf - tried[-1][1]), -0.03)
+        over = np.log2(np.maximum(_weight(file), 1)) - np.log2(np.maximum(wanted, 1))
+        if tried:
+            ran = np.subtract(crf, tried[-1][1])
+            far = np.abs(ran) > 0.05
+            slope[far] = np.minimum((over - tried[-1][0])[far] / ran[far], -0.03)
         tried.append((over, crf, file))
-        following = float(np.clip(round(crf - over / slope, 2), *_CRFS))
-        if abs(over) < _NEAR or following in [crf for _, crf, _ in tried]:
+        following = Crf(*np.clip(np.round(crf - over / slope, 2), *_CRFS).tolist())
+        if np.abs(over).max() < _NEAR or following in [crf for _, crf, _ in tried]:
             break
         crf = following
-    _, crf, file = min(tried, key=lambda one: abs(one[0]))
+    _, crf, file = min(tried, key=lambda one: float(np.abs(one[0]).max()))
     return crf, file
 
 
-def _weight(path: Path) -> int:
+def _weight(path: Path) -> Weight:
     """Return the bytes of a file's pictures."""
     with av.open(str(path)) as container:
-        return sum(packet.size for packet in container.demux(video=0))
+        first, *rest = (packet.size for packet in container.demux(video=0) if packet.size)
+    return Weight(first, sum(rest))
 
 
 def _handed_on(
@@ -210,8 +234,8 @@ def _handed_on(
     )
     if delivery.first_crf is None:
         return list(made)
-    first = _encode(folder / "first.mp4", made, arrived, fps, delivery.first_crf, None)
-    return list(VideoReader(first))
+    crf = Crf(delivery.first_crf, delivery.first_crf)
+    return list(VideoReader(_encode(folder / "before.mp4", made, arrived, fps, crf, None)))
 
 
 def resized(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -242,10 +266,11 @@ def _encode(
     frames: Iterable[Image],
     size: tuple[int, int],
     fps: Fraction,
-    crf: float,
+    crf: Crf,
     audio: tuple[NDArray[np.float32], int] | None,
 ) -> Path:
-    with VideoWriter(path, fps, size, crf=crf, audio=audio) as writer:
+    opening = 2 ** ((crf.rest - crf.first) / _OCTAVE)
+    with VideoWriter(path, fps, size, crf=crf.rest, opening=opening, audio=audio) as writer:
         for frame in frames:
             writer.write(frame)
     return path
