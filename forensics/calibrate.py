@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from pathlib import Path
 from typing import Annotated
 
@@ -50,6 +51,9 @@ def calibrate_checkpoint(
 ) -> Path:
     """Judge the validation videos of extracted faces and write their mean scores beside the checkpoint.
 
+    Each family of forgeries is a kind of its own, if it has videos enough: who examines a file does not know the
+    family, and one that the detector does not see must not be called authentic because it sees the others.
+
     Args:
         checkpoint: Folder of a trained FoCus.
         corpora: Folders of ``forensics prepare``, one for each kind of footage.
@@ -63,11 +67,13 @@ def calibrate_checkpoint(
         InputError: If there are too few videos of a class in one of them.
         WeightsError: If the checkpoint cannot be used.
     """
+    from forensics.calibration import needed
     from forensics.detections import by_video
     from forensics.focus.detector import FocusDetector
     from forensics.inspection.familiarity import Familiarity
     from forensics.inspection.judge import write_calibration
     from forensics.prepared_faces import read_prepared
+    from shared.data.forgery.known import AUTHENTIC, is_forged
     from shared.data.manifest import read_manifest
 
     detector = FocusDetector.from_pretrained(checkpoint, device)
@@ -75,13 +81,34 @@ def calibrate_checkpoint(
     authentic: list[list[float]] = []
     features = []
     for corpus in corpora:
-        faces = read_prepared(read_manifest(corpus).where(split=SPLIT))
+        clips = read_manifest(corpus).where(split=SPLIT)
+        faces = read_prepared(clips)
         found = detector.detect(faces.frames)
-        labels = {int(v): int(y) for v, y in zip(faces.videos, faces.labels, strict=True)}
-        means = by_video(found.scores, faces.videos)
-        for label, known in ((1, manipulated), (0, authentic)):
-            known.append([round(s, 6) for video, s in means.items() if labels[video] == label])
+        scores: dict[str, list[float]] = defaultdict(list)
+        for number, mean in by_video(found.scores, faces.videos).items():
+            clip = clips.clips[number]
+            scores[clip.extra["family"] if is_forged(clip) else AUTHENTIC].append(round(mean, 6))
+        authentic.append(scores.pop(AUTHENTIC, []))
+        manipulated += large_enough(list(scores.values()), needed(error_rate))
         if found.features is not None:
             features.append(found.features)
     familiar = Familiarity.of(np.concatenate(features)) if features else None
     return write_calibration(checkpoint, manipulated, authentic, error_rate, familiar)
+
+
+def large_enough(kinds: list[list[float]], least: int) -> list[list[float]]:
+    """Put kinds of fewer than ``least`` scores together with each other and, if need be, with the next larger one.
+
+    Example:
+        >>> large_enough([[1.0], [2.0, 2.0], [3.0, 3.0, 3.0], [4.0, 4.0, 4.0]], 3)
+        [[1.0, 2.0, 2.0], [3.0, 3.0, 3.0], [4.0, 4.0, 4.0]]
+        >>> large_enough([[1.0], [3.0, 3.0, 3.0]], 3)
+        [[1.0, 3.0, 3.0, 3.0]]
+    """
+    found: list[list[float]] = [[]]
+    for kind in sorted(kinds, key=len):
+        if len(found[-1]) < least:
+            found[-1] = found[-1] + kind
+        else:
+            found.append(kind)
+    return found

@@ -8,8 +8,9 @@ share alpha gets such an answer. It speaks against when ``p_for <= alpha``. Neit
 Both: the score lies between classes that do not overlap, and the much nearer one is answered. In the middle of the gap,
 or far beyond every known example, the score is outside the calibrated range.
 
-Where the examples are of several kinds (qualities of compression, corpora), the rate is kept within each kind and not
-on the average of all: p is the largest over the kinds ("Mondrian" prediction with an unknown kind).
+Where the examples of a class are of several kinds (qualities of compression, corpora, families of forgery), the rate is
+kept within each kind and not on the average of all: p is the largest over the class's kinds ("Mondrian" prediction with
+an unknown kind).
 
 Reference: Vovk, Gammerman, Shafer, "Algorithmic Learning in a Random World" (2005), class-conditional conformal
 prediction; the probability is Platt's (1999) or isotonic (Zadrozny, Elkan, KDD 2002), with both classes equally likely
@@ -40,6 +41,9 @@ MARGIN = 0.25
 
 Method = Literal["platt", "isotonic"]
 """How a score becomes a probability: a logistic curve, or the rising steps that fit best."""
+
+Kinds = tuple[NDArray[np.float64], ...]
+"""Increasing scores of each kind of example of a class; empty: all are of one kind."""
 
 GAP = 2.0
 """Between classes that do not overlap, how much nearer one must be. Ours."""
@@ -73,7 +77,7 @@ class Calibration:
         intercept: Log odds at score 0.
         steps: ``(2, K)`` increasing scores and their probabilities, with straight lines between them; None: the
             logistic curve of slope and intercept.
-        kinds: ``(positives, negatives)`` of each kind of example, increasing; empty: all are of one kind.
+        kinds: The positives' and the negatives' kinds, the increasing scores of each.
     """
 
     direction: Decision
@@ -83,7 +87,7 @@ class Calibration:
     slope: float
     intercept: float
     steps: NDArray[np.float64] | None = None
-    kinds: tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...] = ()
+    kinds: tuple[Kinds, Kinds] = ((), ())
 
     @property
     def method(self) -> Method:
@@ -100,18 +104,23 @@ class Calibration:
         """Return how often an example for which the direction is wrong scores at least so high, in (0, 1]."""
         return max(
             float((1 + len(known) - np.searchsorted(known, score, side="left")) / (1 + len(known)))
-            for _, known in self._each_kind()
+            for known in self._negatives
         )
 
     def p_for(self, score: float) -> float:
         """Return how often an example for which the direction is right scores at most so high, in (0, 1]."""
         return max(
             float((1 + np.searchsorted(known, score, side="right")) / (1 + len(known)))
-            for known, _ in self._each_kind()
+            for known in self._positives
         )
 
-    def _each_kind(self) -> tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...]:
-        return self.kinds or ((self.positives, self.negatives),)
+    @property
+    def _positives(self) -> Kinds:
+        return self.kinds[0] or (self.positives,)
+
+    @property
+    def _negatives(self) -> Kinds:
+        return self.kinds[1] or (self.negatives,)
 
     def judge(self, score: float) -> Decision | Reason:
         """Return the answer, or the reason why there is none.
@@ -142,8 +151,8 @@ class Calibration:
         """Return the scores from which on either answer is given, and their origin in words."""
         other, rate = OPPOSITE[self.direction], self.error_rate
         # p <= alpha means: at most floor(alpha (n + 1)) - 1 known examples lie as far out
-        high = max(k[::-1][int(rate * (len(k) + 1) + 1e-9) - 1] for _, k in self._each_kind())
-        low = min(k[int(rate * (len(k) + 1) + 1e-9) - 1] for k, _ in self._each_kind())
+        high = max(k[::-1][int(rate * (len(k) + 1) + 1e-9) - 1] for k in self._negatives)
+        low = min(k[int(rate * (len(k) + 1) + 1e-9) - 1] for k in self._positives)
         told = "at most {:.1%} of examples that are {} score beyond it; from {} known ones"
         return {
             self.direction: Threshold(float(high), told.format(rate, other, len(self.negatives))),
@@ -195,7 +204,8 @@ def calibrate(
 
 
 def calibrate_kinds(
-    kinds: Sequence[tuple[ArrayLike, ArrayLike]],
+    positives: Sequence[ArrayLike],
+    negatives: Sequence[ArrayLike],
     direction: Decision,
     *,
     error_rate: float = ERROR_RATE,
@@ -204,7 +214,8 @@ def calibrate_kinds(
     """Learn from known examples of several kinds what a score means, so that the error rate holds in each of them.
 
     Args:
-        kinds: Positives and negatives of each kind, as :func:`calibrate`'s.
+        positives: Scores of each kind of example for which the direction is right, as :func:`calibrate`'s.
+        negatives: Scores of each kind of example for which it is wrong; they need not be as many kinds.
         direction: What larger scores speak for.
         error_rate: Allowed share of wrong answers in either class of any kind.
         method: How a score becomes a probability; one curve for all kinds.
@@ -213,18 +224,19 @@ def calibrate_kinds(
         InputError: As :func:`calibrate`, for any kind.
 
     Example:
-        >>> sharp, soft = np.arange(20), np.arange(30, 50)  # authentic examples of one kind score higher
-        >>> known = calibrate_kinds([(sharp + 15, sharp), (soft + 15, soft)], Decision.MANIPULATED)
-        >>> str(known.judge(45)), str(known.judge(60)), str(known.judge(5))
-        ('both classes score like this', 'manipulated', 'authentic')
+        >>> plain, hidden = np.arange(40, 60), np.arange(20, 40)  # one family of forgeries is harder to see
+        >>> known = calibrate_kinds([plain, hidden], [np.arange(20, 40)], Decision.MANIPULATED)
+        >>> str(known.judge(50)), str(known.judge(30)), str(known.judge(18))
+        ('manipulated', 'both classes score like this', 'authentic')
     """
-    each = [calibrate(*one, direction, error_rate=error_rate) for one in kinds]
-    pooled = calibrate(
-        np.concatenate([one.positives for one in each]),
-        np.concatenate([one.negatives for one in each]),
-        direction, error_rate=error_rate, method=method,
-    )  # fmt: skip
-    return replace(pooled, kinds=tuple((one.positives, one.negatives) for one in each))
+    least, classes = needed(error_rate), {direction: positives, OPPOSITE[direction]: negatives}
+    kinds = [
+        tuple(_checked(name, np.sort(np.asarray(k, np.float64)), least, error_rate) for k in each)
+        for name, each in classes.items()
+    ]
+    right, wrong = (np.concatenate(each or (np.empty(0),)) for each in kinds)
+    pooled = calibrate(right, wrong, direction, error_rate=error_rate, method=method)
+    return replace(pooled, kinds=(kinds[0], kinds[1]))
 
 
 def _rising_steps(

@@ -166,8 +166,8 @@ def write_calibration(
 
     Args:
         folder: The checkpoint's.
-        manipulated: Scores of validation tracks that are manipulated, a list for each kind of footage.
-        authentic: Scores of validation tracks that are authentic, alike.
+        manipulated: Scores of validation tracks that are manipulated, a list for each kind of footage and of forgery.
+        authentic: Scores of validation tracks that are authentic, a list for each kind of footage.
         error_rate: Allowed share of wrong answers in either class of any kind.
         familiarity: What known faces look like.
 
@@ -175,8 +175,7 @@ def write_calibration(
         InputError: If they cannot calibrate anything.
         OutputError: If the file cannot be written.
     """
-    kinds = list(zip(manipulated, authentic, strict=True))
-    known = calibrate_kinds(kinds, Decision.MANIPULATED, error_rate=error_rate)
+    known = calibrate_kinds(manipulated, authentic, Decision.MANIPULATED, error_rate=error_rate)
     content = {
         "manipulated": manipulated, "authentic": authentic, "error_rate": error_rate,
         "method": best_fitted(known).method,
@@ -196,10 +195,10 @@ def read_calibration(folder: str | Path) -> Calibration | None:
         return None
     try:
         held = json.loads(path.read_text("utf-8"))
-        kinds = list(zip(held["manipulated"], held["authentic"], strict=True))
         return calibrate_kinds(
-            kinds, Decision.MANIPULATED, error_rate=held["error_rate"], method=held["method"]
-        )
+            held["manipulated"], held["authentic"], Decision.MANIPULATED,
+            error_rate=held["error_rate"], method=held["method"],
+        )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError, InputError) as error:
         raise WeightsError(f"{path} is no calibration", found=error) from error
 

@@ -36,7 +36,8 @@ def faces(tmp_path_factory) -> Path:
             np.array([[0, 0, 9, 9]], np.float32), np.zeros((1, 68, 2), np.float32),
         ).save(root / f"faces/{number}")  # fmt: skip
         split = "train" if number == 40 else "val"
-        extra = {"label": label, "faces": f"faces/{number}"}
+        family = ("swap", "whole")[number // 2 % 2] if number % 2 else ""
+        extra = {"label": label, "family": family, "faces": f"faces/{number}"}
         rows.append(Clip(str(number), KIND, split, f"p{number}", frames=1, extra=extra))
     write_manifest(root, rows)
     return root
@@ -70,7 +71,20 @@ def test_each_corpus_is_a_kind_of_its_own(faces, checkpoint):
     held = json.loads(calibrate_checkpoint(checkpoint, [faces, faces]).read_text())
     assert list(map(len, held["authentic"])) == [20, 20]
     known = open_judge(checkpoint).judge.calibration
-    assert len(known.kinds) == 2 and len(known.negatives) == 40
+    assert [len(kinds) for kinds in known.kinds] == [2, 2] and len(known.negatives) == 40
+
+
+def test_each_family_of_forgeries_is_a_kind_of_its_own(faces, checkpoint):
+    """Ten videos each of two families are kinds at an error rate of 10 %, and too few at 5 %."""
+    told = {
+        rate: json.loads(calibrate_checkpoint(checkpoint, [faces], error_rate=rate).read_text())
+        for rate in (0.1, 0.05)
+    }
+    assert {rate: list(map(len, held["manipulated"])) for rate, held in told.items()} == {
+        0.1: [10, 10],
+        0.05: [20],
+    }
+    assert all(list(map(len, held["authentic"])) == [20] for held in told.values())
 
 
 def test_what_is_shipped_has_its_figures_and_its_calibration(faces, checkpoint, tmp_path):

@@ -94,11 +94,10 @@ def test_an_error_rate_that_means_nothing_is_refused(rate):
 def test_the_rate_holds_in_the_worse_of_two_kinds():
     generator = np.random.default_rng(3)
     shifts = (0.0, 3.0)  # the second kind of footage scores higher, whatever it shows
-    kinds = [
-        (generator.normal(2 + shift, 1, 800), generator.normal(shift, 1, 800)) for shift in shifts
-    ]
-    pooled = calibrate(*(np.concatenate(part) for part in zip(*kinds, strict=True)), MEMBER)
-    known = calibrate_kinds(kinds, MEMBER)
+    positives = [generator.normal(2 + shift, 1, 800) for shift in shifts]
+    negatives = [generator.normal(shift, 1, 800) for shift in shifts]
+    pooled = calibrate(np.concatenate(positives), np.concatenate(negatives), MEMBER)
+    known = calibrate_kinds(positives, negatives, MEMBER)
     fresh = generator.normal(3.0, 1, 2000)  # negatives of the second kind
     wrong = {
         name: np.mean([one.judge(score) is MEMBER for score in fresh])
@@ -113,4 +112,17 @@ def test_the_rate_holds_in_the_worse_of_two_kinds():
 def test_a_kind_with_too_few_examples_is_refused():
     known = np.arange(40.0)
     with pytest.raises(InputError, match="too few"):
-        calibrate_kinds([(known + 20, known), (known[:5], known)], MEMBER)
+        calibrate_kinds([known + 20, known[:5]], [known], MEMBER)
+    with pytest.raises(InputError, match="too few"):
+        calibrate_kinds([known + 20], [], MEMBER)
+
+
+def test_a_family_that_scores_as_the_other_class_does_is_seldom_called_that():
+    generator = np.random.default_rng(5)
+    plain, hidden, honest = (generator.normal(centre, 1, 400) for centre in (4, 0, 0))
+    pooled = calibrate(np.concatenate([plain, hidden]), honest, MEMBER)
+    known = calibrate_kinds([plain, hidden], [honest], MEMBER)
+    fresh = generator.normal(0, 1, 2000)  # of the hidden family
+    told = [np.mean([one.judge(s) is NONMEMBER for s in fresh]) for one in (pooled, known)]
+    assert told[0] > 0.08 and told[1] <= 0.05 + 0.02
+    assert len(known.positives) == 800 and len(known.negatives) == 400
