@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.audio.mel import BANDS, COLUMNS_PER_FRAME, SAMPLE_RATE, columns_of, log_mel
+from shared.audio.mel import COLUMNS_PER_FRAME, SAMPLE_RATE, columns_of, log_mel
 from shared.audio.prosody import log_energy, pitch, speech_level
 
 QUIETEST_DB = -40.0
@@ -109,13 +109,6 @@ def speech_features(
         np.clip(energy, 0.0, 1.25).astype(np.float32),
         pitch(samples, *columns).voiced.astype(np.float32),
     )
-
-
-def silent_features(frames: int) -> SpeechFeatures:
-    """Return the features of digital silence."""
-    columns = frames * COLUMNS_PER_FRAME
-    still = np.zeros(columns, np.float32)
-    return SpeechFeatures(np.full((BANDS, columns), SILENT_MEL, np.float32), still, still)
 
 
 SAMPLES_PER_FRAME = SAMPLE_RATE // 25
