@@ -51,7 +51,7 @@ class VideoWriter:
         audio: (mono samples in [-1, 1], rate in Hz), or (iterable of blocks of samples, rate): blocks are asked for as
             the frames come, so a long recording never sits in memory.
         crf: H.264 quality, 0 (lossless) to 51; 18 looks like the source.
-        opening: The first picture is coded as if it might take so many times the bits; 1 leaves it to the encoder.
+        x264: Further parameters of the encoder, ``key=value`` joined by colons.
         comment: Text that the file carries as its ``comment``.
 
     Raises:
@@ -76,14 +76,14 @@ class VideoWriter:
         *,
         audio: tuple[Samples | Iterable[Samples], int] | None = None,
         crf: float = 18,
-        opening: float = 1.0,
+        x264: str = "",
         comment: str | None = None,
     ) -> None:
         self._path = Path(path)
         self._fps = Fraction(fps)
         self._size = (int(size[0]), int(size[1]))
         self._crf = crf
-        self._opening = opening
+        self._x264 = x264
         self._comment = comment
         self._frames = 0
         self._audio = None if audio is None else _AudioFeed(*audio)
@@ -107,8 +107,6 @@ class VideoWriter:
                 found=self._size,
                 expected="1 x 1 to 8192 x 8192 px",
             )
-        if not 0 < self._opening < float("inf"):
-            raise InputError("opening is out of range", found=self._opening, expected="above 0")
         if not 0 <= self._crf <= 51:
             raise InputError("crf is out of range", found=self._crf, expected="0 to 51")
 
@@ -158,8 +156,8 @@ class VideoWriter:
 
     def _open_streams(self) -> None:
         options = {"crf": str(self._crf), "preset": _PRESET}
-        if self._opening != 1:
-            options["x264-params"] = f"zones=0,0,b={self._opening:.4f}"
+        if self._x264:
+            options["x264-params"] = self._x264
         self._video = self._container.add_stream("libx264", rate=self._fps, options=options)
         self._video.width, self._video.height = (side + side % 2 for side in self._size)
         self._video.pix_fmt = "yuv420p"

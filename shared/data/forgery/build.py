@@ -25,7 +25,8 @@ from rich.progress import Progress as RichProgress
 
 from shared.custody import sha256_of_json, write_atomic
 from shared.data.clip import SPLITS, Clip
-from shared.data.forgery.chain import QUALITIES, Weight, deliver, draw_delivery, resized, weight_of
+from shared.data.forgery.chain import QUALITIES, deliver, draw_delivery, resized, weight_of
+from shared.data.forgery.encoding import Weight
 from shared.data.forgery.families import DATASETS, FAMILIES, forge_of
 from shared.data.forgery.known import AUTHENTIC, FORGED, Known
 from shared.data.forgery.plan import Plan, choose_people, generator_of, plan_forgeries

@@ -4,41 +4,33 @@
 
 c23 and c40 name the crf, as in FaceForensics++ (Rössler et al., 2019), and so the bytes: what the authentic clip takes
 at that crf. To these bytes every version is encoded, the authentic one too, at the crf that it needs, as a site does
-that delivers by bandwidth; the first picture, which is coded alone, has bytes and a crf of its own. At one crf for
-all, file size would tell the forged, for their faces have less or more detail, and at one number of bytes for the
-whole clip the first picture would, for they move more; without grain and tint, noise and mean colours would.
+that delivers by bandwidth (:mod:`.encoding`); else packets would tell the forged. Without grain and tint, noise and
+mean colours would.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
 
-import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.custody import write_atomic
+from shared.data.forgery.encoding import Crf, Weight, encode, encode_to_weight
 from shared.errors import InputError
 from shared.media.audio import RATE
-from shared.media.video import VideoReader, VideoWriter
+from shared.media.video import VideoReader
 
 Image = NDArray[np.uint8]
 
 QUALITIES: dict[str, int] = {"c23": 23, "c40": 40}
 """Name -> H.264 crf."""
 
-_OCTAVE = 6
-"""Steps of crf in which the bytes halve."""
-
-_TRIES = 8
-_NEAR = 0.01
-_CRFS = (1.0, 51.0)
 _GRAIN = (0.0, 4.0)
 _TINT = (0.95, 1.05)
 _SCALES = (1.0, 1.0, 0.9, 0.8, 0.7)
@@ -104,30 +96,6 @@ def draw_delivery(
     return Delivery(QUALITIES[quality], scale, jpeg, first, grain, seed, tint)
 
 
-class Weight(NamedTuple):
-    """Bytes of a clip's pictures.
-
-    Attributes:
-        first: Of the first picture.
-        rest: Of the others together.
-    """
-
-    first: int
-    rest: int
-
-
-class Crf(NamedTuple):
-    """At which crf a clip's pictures are encoded.
-
-    Attributes:
-        first: The first one.
-        rest: The others.
-    """
-
-    first: float
-    rest: float
-
-
 @dataclass(frozen=True)
 class Arrival:
     """What came out of the chain.
@@ -168,11 +136,13 @@ def deliver(
         last = _handed_on(Path(folder), frames, arrived, fps, delivery)
 
         def encoded(crf: Crf) -> Path:
-            path = Path(folder) / f"{crf.first:.2f}-{crf.rest:.2f}.mp4"
-            return _encode(path, last, arrived, fps, crf, audio)
+            path = Path(folder) / f"{'-'.join(f'{one:.3f}' for one in crf)}.mp4"
+            return encode(path, last, arrived, fps, crf, audio)
 
-        crf = Crf(delivery.crf, delivery.crf)
-        crf, file = (crf, encoded(crf)) if weight is None else _at_weight(encoded, weight, crf)
+        crf = Crf.of(delivery.crf)
+        crf, file = (
+            (crf, encoded(crf)) if weight is None else encode_to_weight(encoded, weight, crf)
+        )
         write_atomic(path, file.read_bytes())
     return Arrival(arrived, crf)
 
@@ -185,38 +155,7 @@ def weight_of(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
         deliver(path, frames, size, fps, mean)
-        return _weight(path)
-
-
-def _at_weight(encoded: Callable[[Crf], Path], wanted: Weight, crf: Crf) -> tuple[Crf, Path]:
-    """Return the crf at which the pictures come nearest to so many bytes, and the file.
-
-    The logarithm of the bytes is nearly a line over crf: each try goes along the line through the last two, for the
-    first picture and for the others.
-    """
-    tried: list[tuple[NDArray[np.float64], Crf, Path]] = []
-    slope = np.full(2, -1.0 / _OCTAVE)
-    for _ in range(_TRIES):
-        file = encoded(crf)
-        over = np.log2(np.maximum(_weight(file), 1)) - np.log2(np.maximum(wanted, 1))
-        if tried:
-            ran = np.subtract(crf, tried[-1][1])
-            far = np.abs(ran) > 0.05
-            slope[far] = np.minimum((over - tried[-1][0])[far] / ran[far], -0.03)
-        tried.append((over, crf, file))
-        following = Crf(*np.clip(np.round(crf - over / slope, 2), *_CRFS).tolist())
-        if np.abs(over).max() < _NEAR or following in [crf for _, crf, _ in tried]:
-            break
-        crf = following
-    _, crf, file = min(tried, key=lambda one: float(np.abs(one[0]).max()))
-    return crf, file
-
-
-def _weight(path: Path) -> Weight:
-    """Return the bytes of a file's pictures."""
-    with av.open(str(path)) as container:
-        first, *rest = (packet.size for packet in container.demux(video=0) if packet.size)
-    return Weight(first, sum(rest))
+        return Weight.of(path)
 
 
 def _handed_on(
@@ -234,8 +173,8 @@ def _handed_on(
     )
     if delivery.first_crf is None:
         return list(made)
-    crf = Crf(delivery.first_crf, delivery.first_crf)
-    return list(VideoReader(_encode(folder / "before.mp4", made, arrived, fps, crf, None)))
+    crf = Crf.of(delivery.first_crf)
+    return list(VideoReader(encode(folder / "before.mp4", made, arrived, fps, crf)))
 
 
 def resized(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -259,18 +198,3 @@ def _as_jpeg(frame: Image, quality: int | None) -> Image:
     _, packed = cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     unpacked = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
     return np.ascontiguousarray(unpacked[..., ::-1])
-
-
-def _encode(
-    path: Path,
-    frames: Iterable[Image],
-    size: tuple[int, int],
-    fps: Fraction,
-    crf: Crf,
-    audio: tuple[NDArray[np.float32], int] | None,
-) -> Path:
-    opening = 2 ** ((crf.rest - crf.first) / _OCTAVE)
-    with VideoWriter(path, fps, size, crf=crf.rest, opening=opening, audio=audio) as writer:
-        for frame in frames:
-            writer.write(frame)
-    return path
