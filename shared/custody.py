@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.beside import replacing, writing
+from shared.errors import InputError
 
 _CHUNK = 1 << 20
 
@@ -27,11 +28,22 @@ def sha256_of(path: str | Path) -> str:
         >>> _ = file.write_bytes(b"abc")
         >>> sha256_of(file)[:16]
         'ba7816bf8f01cfea'
+
+    Raises:
+        InputError: If it cannot be read.
     """
     digest = hashlib.sha256()
-    with Path(path).open("rb") as stream:
-        while block := stream.read(_CHUNK):
-            digest.update(block)
+    try:
+        with Path(path).open("rb") as stream:
+            while block := stream.read(_CHUNK):
+                digest.update(block)
+    except FileNotFoundError as error:
+        raise InputError(f"there is no file {path}", fix="check the path") from error
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path} cannot be read", found=getattr(error, "strerror", None) or error,
+            fix="check the path and its permissions",
+        ) from error  # fmt: skip
     return digest.hexdigest()
 
 
@@ -107,13 +119,14 @@ class RunRecord:
 def write_atomic(path: str | Path, content: str | bytes) -> Path:
     """Write a file beside its place and rename it, so that no half of it is ever seen.
 
-    For content in memory; :func:`shared.beside.replacing` serves writers that need a path of their own.
+    For content in memory; :func:`shared.beside.replacing` serves writers that need a path of their own. What UTF-8
+    cannot hold (the bytes of a file name in another encoding) is written as an escape, which JSON reads back.
 
     Raises:
         OutputError: If the folder does not exist, is full, or cannot be written.
     """
     target = Path(path)
-    data = content.encode() if isinstance(content, str) else content
+    data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
     with replacing(target) as temporary, writing(target):
         temporary.write_bytes(data)
     return target

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -115,14 +116,19 @@ class Motion:
         """
         try:
             with np.load(path, allow_pickle=False) as data:
-                numerator, denominator = (int(value) for value in data["fps"])
+                fps = [Fraction(float(value)) for value in np.atleast_1d(data["fps"])]
+                rate = fps[0] if len(fps) == 1 else fps[0] / fps[1]
                 return cls(
                     data["rotation"],
                     data["translation"],
                     data["expression"],
-                    Fraction(numerator, denominator),
+                    rate.limit_denominator(1001),
                 )
-        except (OSError, KeyError, ValueError, ZeroDivisionError, zipfile.BadZipFile) as error:
+        # numpy and zipfile have no error of their own for a damaged file.
+        except (
+            OSError, EOFError, LookupError, TypeError, AttributeError, ValueError, ArithmeticError,
+            RuntimeError, zlib.error, zipfile.BadZipFile,
+        ) as error:  # fmt: skip
             raise InputError(
                 f"{path} is not a Motion file",
                 found=error,

@@ -6,7 +6,6 @@ What does the work is imported by the command that needs it: ``--help`` must not
 from __future__ import annotations
 
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
 
@@ -156,7 +155,7 @@ def prepare_command(
     with bar("clips") as progress:
         task = progress.add_task("", total=None)
         manifest = prepare(
-            root, out, layout=layout, workers=workers, size=size, fps=Fraction(fps),
+            root, out, layout=layout, workers=workers, size=size, fps=parse_option("fps", fps),
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )  # fmt: skip
     typer.echo(f"{len(manifest)} clips in {out}")

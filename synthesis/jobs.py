@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from shared.beside import writing
 from shared.custody import sha256_of, sha256_of_json
 from shared.errors import InputError, ToolkitError
 from synthesis.options import parse_option
@@ -81,8 +83,8 @@ def run_jobs(
 ) -> Iterator[JobOutcome]:
     """Run the jobs of a table one after the other.
 
-    What was done is kept in ``jobs.jsonl`` beside the table; a row is done again only if it, or a file that it
-    names, has changed.
+    What was done is kept in ``jobs.jsonl`` beside the table; a row is done again only if it, a file that it names, the
+    renderer or the video itself is another one than last time.
 
     Args:
         table: The CSV.
@@ -91,50 +93,90 @@ def run_jobs(
 
     Yields:
         One outcome a row, in order.
+
+    Raises:
+        InputError: If the table cannot be used.
+        OutputError: If the journal cannot be written.
     """
     rows, folder = read_jobs(table), Path(table).parent
     journal = folder / STATE_NAME
     finished = _finished(journal)
-    painter = Renderer.from_pretrained(renderer)
+    site = _Site(folder, Renderer.from_pretrained(renderer), finished, progress)
+    _append(journal, "")
     for number, row in enumerate(rows, 1):
         cells = {name: text.strip() for name, text in row.items() if name and text and text.strip()}
+        fingerprint = ""
         try:
-            outcome = _run_row(number, cells, folder, finished, painter, progress)
+            outcome, fingerprint = _run_row(number, cells, site)
         except ToolkitError as error:
-            outcome = (
-                JobOutcome(number, "failed", cells.get("out", ""), error.code, str(error)),
-                "",
-            )
-        with journal.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps({**outcome[0].__dict__, "fingerprint": outcome[1]}) + "\n")
-        yield outcome[0]
+            outcome = JobOutcome(number, "failed", cells.get("out", ""), error.code, str(error))
+        except Exception as error:
+            # Whatever a damaged file provokes must not stop the other rows: it is written down.
+            told = f"{type(error).__name__}: {error}"
+            outcome = JobOutcome(number, "failed", cells.get("out", ""), "unexpected", told)
+        _append(journal, json.dumps({**outcome.__dict__, "fingerprint": fingerprint}) + "\n")
+        yield outcome
 
 
-def _finished(journal: Path) -> set[str]:
-    if not journal.is_file():
-        return set()
-    lines = [json.loads(line) for line in journal.read_text("utf-8").splitlines() if line.strip()]
-    return {line["fingerprint"] for line in lines if line["state"] in ("done", "skipped")}
+@dataclass
+class _Site:
+    """What every row needs.
+
+    Attributes:
+        folder: Of the table.
+        painter: The renderer.
+        finished: Video -> fingerprint of the row that made it last.
+        progress: Of the row at work.
+        taken: Video -> number of the row of this table that names it.
+    """
+
+    folder: Path
+    painter: Renderer
+    finished: dict[str, str]
+    progress: Callable[[int, int], None] | None
+    taken: dict[str, int] = field(default_factory=dict)
 
 
-def _run_row(
-    number: int,
-    cells: dict[str, str],
-    folder: Path,
-    finished: set[str],
-    painter: Renderer,
-    progress: Callable[[int, int], None] | None,
-) -> tuple[JobOutcome, str]:
+def _finished(journal: Path) -> dict[str, str]:
+    """Return video -> fingerprint of its last row; a line that was cut off when a run was killed tells nothing."""
+    found: dict[str, str] = {}
+    try:
+        lines = journal.read_text("utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return found
+    except OSError as error:
+        raise InputError(f"{journal} cannot be read", found=error.strerror) from error
+    for line in lines:
+        try:
+            held = json.loads(line)
+            if held["state"] in ("done", "skipped"):
+                found[held["out"]] = held["fingerprint"]
+        except (ValueError, KeyError, TypeError):
+            continue
+    return found
+
+
+def _append(journal: Path, line: str) -> None:
+    """Add a line to the journal, which ends in a whole one from the first call on."""
+    with writing(journal), journal.open("ab+") as stream:
+        if stream.tell():
+            stream.seek(-1, os.SEEK_END)
+            line = line if stream.read(1) == b"\n" else f"\n{line}"
+        stream.write(line.encode())
+
+
+def _run_row(number: int, cells: dict[str, str], site: _Site) -> tuple[JobOutcome, str]:
     if missing := [name for name in REQUIRED if name not in cells]:
         raise InputError("a cell is empty", found=", ".join(missing), fix="fill it in")
-    files = {name: folder / cells[name] for name in FILES if name in cells}
-    for path in files.values():
-        if not path.is_file():
-            raise InputError(f"there is no file {path}", fix="paths are relative to the table")
+    files = {name: site.folder / cells[name] for name in FILES if name in cells}
     hashes = {name: sha256_of(path) for name, path in files.items()}
-    fingerprint = sha256_of_json({"cells": cells, "files": hashes})
-    out = folder / cells["out"]
-    if fingerprint in finished and out.is_file():
+    out = site.folder / cells["out"]
+    first = site.taken.setdefault(str(out.resolve()), number)
+    if first != number:
+        raise InputError("two rows name one video", found=f"{out}, of row {first}, too")
+    facts = {"cells": cells, "files": hashes, "renderer": site.painter.sha256}
+    fingerprint = sha256_of_json(facts)
+    if site.finished.get(str(out)) == fingerprint and out.is_file():
         return JobOutcome(number, "skipped", str(out)), fingerprint
     options = {
         name: parse_option(name, text)
@@ -143,6 +185,6 @@ def _run_row(
     }
     talk(
         files["photo"], files["audio"], out, pose_video=files.get("pose_video"), pose=files.get("pose"),
-        renderer=painter, progress=progress, **options,
+        renderer=site.painter, progress=site.progress, **options,
     )  # fmt: skip
     return JobOutcome(number, "done", str(out)), fingerprint

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -43,12 +44,13 @@ def pose_from_file(path: str | Path, fps: Fraction) -> ReferencePose:
     return ReferencePose(Motion.load(path).resampled(fps))
 
 
-def pose_from_video(path: str | Path, fps: Fraction) -> ReferencePose:
+def pose_from_video(path: str | Path, fps: Fraction, *, most: int | None = None) -> ReferencePose:
     """Track the most visible face of a video and fit its motion.
 
     Args:
         path: Any video that can be read.
         fps: Frames a second of the result.
+        most: Look at so many frames at most.
 
     Raises:
         InputError: If the file is no video.
@@ -65,7 +67,7 @@ def pose_from_video(path: str | Path, fps: Fraction) -> ReferencePose:
     with VideoReader(path, fps=fps) as reader:
         try:
             tracks = track_faces(
-                counted(reader), detector=CenterFace(), landmarker=LandmarkNet(),
+                counted(islice(reader, most)), detector=CenterFace(), landmarker=LandmarkNet(),
                 patience=round(PATIENCE_SECONDS * fps),
             )  # fmt: skip
         except FaceNotFound as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -17,6 +18,15 @@ Image = NDArray[np.uint8]
 def record_path(out: Path) -> Path:
     """Return where the run record of a video lies: ``clip.mp4`` -> ``clip.json``."""
     return out.with_suffix(".json")
+
+
+def is_record(path: Path) -> bool:
+    """Tell whether a file is a run record."""
+    try:
+        held = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(held, dict) and "task" in held
 
 
 def comment_of(record: RunRecord, method: str) -> str:

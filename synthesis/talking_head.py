@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -21,7 +21,7 @@ from shared.motion import MOUTH_UNITS, UNIT, Motion
 from synthesis.opt.generator import OptDriver
 from synthesis.opt.pose import slider_pose
 from synthesis.pose import pose_from_file, pose_from_video
-from synthesis.provenance import comment_of, marked, record_path
+from synthesis.provenance import comment_of, is_record, marked, record_path
 from synthesis.renderer.generator import Renderer
 from synthesis.source import read_source
 
@@ -59,8 +59,8 @@ class TalkOptions:
         mouth_gain: Size of the mouth motion, 1 as predicted.
         blinks: Blink now and then.
         size: ``"native"`` for the photo with the face in it, or 256 or 512 for the square face crop.
-        fps: Frames a second.
-        seed: Decides blinks and where the reference pose begins.
+        fps: Frames a second; a rounded one (29.97003) is taken for the fraction that it stands for.
+        seed: Decides the blinks.
         max_minutes: Longer recordings are refused.
     """
 
@@ -90,6 +90,9 @@ class TalkOptions:
                 )
         if not 1 <= self.fps <= 120:
             raise InputError("fps is out of range", found=self.fps, expected="1 to 120")
+        object.__setattr__(self, "fps", Fraction(self.fps).limit_denominator(1001))
+        if self.seed < 0:
+            raise InputError("the seed is negative", found=self.seed, expected="0 or more")
 
 
 @dataclass(frozen=True)
@@ -147,7 +150,7 @@ def talk(
         OutputError: If the result cannot be written.
     """
     choice = TalkOptions(**options)
-    target = check_target(out)
+    target = check_target(out, [one for one in (photo, audio, pose_video, pose) if one is not None])
     record = RunRecord("synthesis.talk", settings=to_plain(choice))
     for name, path in (
         ("photo", photo),
@@ -156,12 +159,15 @@ def talk(
         ("pose", pose),
     ):
         if isinstance(path, str | Path):
-            if not Path(path).is_file():
-                raise InputError(f"there is no file {path}", fix="check the path")
             record.add_input(name, path)
-    check_length(audio, choice.max_minutes)
+    count = round(check_length(audio, choice.max_minutes) * choice.fps)
+    if count == 0:
+        raise InputError(
+            "the recording is shorter than half a frame", found=f"{choice.fps} fps",
+            fix="raise --fps, or give a longer recording",
+        )  # fmt: skip
     source = read_source(photo, choice.face)
-    reference, notes = reference_pose(choice, pose_video, pose)
+    reference, notes = reference_pose(choice, pose_video, pose, count)
     with tempfile.TemporaryDirectory() as spool:
         samples = spooled(stream_audio(audio, rate=LISTEN_RATE), Path(spool) / "samples.f32")
         driver = METHODS[choice.method].from_pretrained(weights or choice.method)
@@ -184,11 +190,16 @@ def talk(
     return TalkResult(target, path, len(drive.motion), choice.fps, record.notes)
 
 
-def check_target(out: str | Path) -> Path:
+def check_target(out: str | Path, inputs: Sequence[str | Path | Motion] = ()) -> Path:
     """Return the output path, or say why nothing can be written there.
 
+    Args:
+        out: Where the video is to go; its run record goes beside it.
+        inputs: What it is made of.
+
     Raises:
-        OutputError: If it is no ``.mp4``, or its folder is missing or cannot be written.
+        OutputError: If it is no ``.mp4``, its folder is missing or cannot be written, it is one of the inputs, or a
+            file that is no run record lies in the record's place.
     """
     target = Path(out)
     if target.suffix.lower() != ".mp4":
@@ -204,11 +215,29 @@ def check_target(out: str | Path) -> Path:
             found=error.strerror,
             fix="choose another folder",
         ) from error
+    for one in inputs:
+        if not isinstance(one, Motion) and _same(one, target):
+            raise OutputError(
+                "the output would replace an input", found=target, fix="choose another name"
+            )
+    record = record_path(target)
+    if record.exists() and not is_record(record):
+        raise OutputError(
+            f"the run record would replace {record}", found="a file of another kind",
+            fix="choose another name for the video",
+        )  # fmt: skip
     return target
 
 
+def _same(one: str | Path, other: Path) -> bool:
+    try:
+        return Path(one).samefile(other)
+    except (OSError, ValueError):
+        return False
+
+
 def check_length(audio: str | Path, max_minutes: float) -> float:
-    """Return the recording's length in seconds as its header tells, before anything is decoded.
+    """Return the recording's length in seconds: as its header tells, or decoded where headers are often wrong.
 
     Raises:
         InputError: If it is too short to hold speech.
@@ -233,8 +262,15 @@ def reference_pose(
     choice: TalkOptions,
     pose_video: str | Path | None,
     pose: str | Path | Motion | None,
+    most: int | None = None,
 ) -> tuple[Motion | None, list[str]]:
     """Return the motion whose pose is taken over (None keeps the photo's own) and notes about it.
+
+    Args:
+        choice: The options.
+        pose_video: Whose head motion is taken over.
+        pose: A Motion, or its file.
+        most: Frames of the video that are looked at, at most.
 
     Raises:
         InputError: If more than one pose is asked for.
@@ -251,7 +287,7 @@ def reference_pose(
         return pose, []
     if pose_video is None:
         return pose_from_file(pose or DEFAULT_POSE, choice.fps).motion, []
-    reference = pose_from_video(pose_video, choice.fps)
+    reference = pose_from_video(pose_video, choice.fps, most=most)
     held = reference.held
     notes = [f"pose held in {len(held)} frames without a face: {_ranges(held)}"] if held else []
     return reference.motion, notes

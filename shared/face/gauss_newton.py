@@ -16,6 +16,7 @@ Lengths are metres at the head's depth: rays times the head's distance.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,6 +86,12 @@ class State:
     def __getitem__(self, frames: slice | Array) -> State:
         """Return some of the frames."""
         return State(self.rotation[frames], self.translation[frames], self.expression[frames])
+
+    @classmethod
+    def joined(cls, parts: Sequence[State]) -> State:
+        """Put frames one after the other."""
+        names = ("rotation", "translation", "expression")
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 def initial_pose(rays: Array, mean: Array) -> State:
@@ -184,7 +191,18 @@ def _moved(state: State, step: Array) -> State:
 
 
 def fit_pose(seen: Rays, state: State, head: Array) -> State:
-    """Refine the pose of a rigid head ``(L, 3)``."""
+    """Refine the pose of a rigid head ``(L, 3)``, in batches that keep memory bounded."""
+    parts = [
+        _pose_of_batch(seen[frames], state[frames], head) for frames in _batches(len(seen.rays))
+    ]
+    return State.joined(parts)
+
+
+def _batches(count: int) -> list[slice]:
+    return [slice(first, first + _BATCH) for first in range(0, count, _BATCH)]
+
+
+def _pose_of_batch(seen: Rays, state: State, head: Array) -> State:
     for _ in range(_POSE_STEPS):
         linear = _linearise(seen, state, head)
         across = linear.pose.swapaxes(1, 2)
@@ -267,17 +285,12 @@ def fit_frames(seen: Rays, state: State, person: Array, expression: Array) -> tu
     """
     basis = _by_coordinate(expression)
     states, gaps = [], []
-    for first in range(0, len(seen.rays), _BATCH):
-        frames = slice(first, first + _BATCH)
+    for frames in _batches(len(seen.rays)):
         part = _fit_batch(seen[frames], state[frames], person, basis)
         head = person + np.tensordot(part.expression, expression, 1)
         states.append(part)
         gaps.append(residual(seen[frames], part, head))
-    joined = (
-        np.concatenate([getattr(part, name) for part in states])
-        for name in ("rotation", "translation", "expression")
-    )
-    return State(*joined), np.concatenate(gaps)
+    return State.joined(states), np.concatenate(gaps)
 
 
 def fit_identity(seen: Rays, state: State, bases: LinearPoints) -> Array:

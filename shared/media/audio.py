@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,7 @@ SILENCE = 1e-3
 
 _LOUDEST = 16.0
 _BLOCK = 65_536
+_UNKNOWN_LENGTH = 1 << 62
 _EXTENSIONS = {".wav": "PCM_16", ".flac": "PCM_16", ".ogg": "VORBIS"}
 _RATES = (1_000, 384_000)
 
@@ -125,8 +126,8 @@ def audio_duration(path: str | Path) -> float:
         InputError: If the file is missing, empty or damaged.
     """
     if _is_sound_file(path):
-        found = soundfile.info(str(path))
-        return float(found.frames / found.samplerate)
+        with _sound_file(path) as file:
+            return float(file.frames / file.samplerate)
     return sum(len(block) / rate for rate, block in _native_blocks(path))
 
 
@@ -178,6 +179,13 @@ def _native_blocks(path: str | Path) -> Iterator[tuple[int, Samples]]:
     """Give (rate, mono block) in the file's own rate, checked."""
     blocks = _sound_file_blocks(path) if _is_sound_file(path) else _container_file_blocks(path)
     for rate, block in blocks:
+        if not _RATES[0] <= rate <= _RATES[1]:
+            raise InputError(
+                f"{path} has an unusual sample rate",
+                found=f"{rate} Hz",
+                expected=f"{_RATES[0]} to {_RATES[1]} Hz",
+                fix="resample it",
+            )
         if not np.isfinite(block).all():
             raise InputError(
                 f"{path} holds samples that are not finite",
@@ -200,15 +208,25 @@ def _is_sound_file(path: str | Path) -> bool:
             f"{path} has no sound", found=f"a picture ({kind})", fix="give an audio or video file"
         )
     try:
-        with soundfile.SoundFile(path):
-            return True
+        with _sound_file(path) as file:
+            return bool(file.frames < _UNKNOWN_LENGTH)
     except soundfile.LibsndfileError:
         return False
 
 
+@contextmanager
+def _sound_file(path: str | Path) -> Iterator[soundfile.SoundFile]:
+    """Open by descriptor: what the file is called has no say, and any name will do."""
+    with (
+        Path(path).open("rb") as stream,
+        soundfile.SoundFile(stream.fileno(), closefd=False) as file,
+    ):
+        yield file
+
+
 def _sound_file_blocks(path: str | Path) -> Iterator[tuple[int, Samples]]:
     try:
-        with soundfile.SoundFile(path) as file:
+        with _sound_file(path) as file:
             while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
                 yield file.samplerate, block.mean(axis=1)
     except soundfile.LibsndfileError as error:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from shared.errors import InputError
 from shared.media.container import decoded_frames, start_of, video_stream
-from shared.media.timing import LONGEST_HOLD
+from shared.media.timing import LONG_HOLD, LONGEST_HOLD, MOST_HELD
 
 Samples = NDArray[np.float32]
 
@@ -68,6 +68,7 @@ class _Placed:
         self._origin = origin
         self._end = end
         self._position = 0
+        self._silence = Fraction(0)
         self._held = np.zeros(0, np.float32)
 
     def blocks(self, samples: Samples, stamp: Fraction | None) -> Iterator[Samples]:
@@ -89,7 +90,8 @@ class _Placed:
             self._origin = stamp
         slack = _GAP if self._position else _SLACK
         ahead = stamp - self._origin - Fraction(self._position, self.rate)
-        if abs(ahead) > LONGEST_HOLD:
+        self._silence += ahead if ahead > LONG_HOLD else 0
+        if abs(ahead) > LONGEST_HOLD or (ahead > LONG_HOLD and self._silence > MOST_HELD):
             # A clock that was set anew: go on from here.
             self._origin += ahead
             return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -11,8 +12,8 @@ import numpy as np
 import pytest
 
 from shared.beside import replacing
-from shared.custody import RunRecord, write_atomic
-from shared.errors import OutputError
+from shared.custody import RunRecord, sha256_of, write_atomic
+from shared.errors import InputError, OutputError
 from shared.face.head_model import HeadModel
 from shared.media.audio import write_audio
 from shared.media.image import write_image
@@ -102,3 +103,19 @@ def test_what_fails_within_leaves_nothing(tmp_path: Path) -> None:
         temporary.write_bytes(b"half")
         raise ValueError("ours")
     assert not list(tmp_path.iterdir())
+
+
+def test_names_that_are_not_utf8_are_written_as_escapes(tmp_path: Path) -> None:
+    """A file name in another encoding must not cost the record of a finished result."""
+    name = b"Fr\xfch.png".decode(errors="surrogateescape")
+    (tmp_path / name).write_bytes(b"x")
+    record = RunRecord("a.task")
+    record.add_input("photo", tmp_path / name)
+    held = json.loads(record.write(tmp_path / "a.json").read_text("utf-8"))
+    assert held["inputs"]["photo"]["path"] == str(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["gone", "x" * 300, "a\0b", "."])
+def test_what_cannot_be_hashed_is_said(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match=r"no file|cannot be read"):
+        sha256_of(tmp_path / name)

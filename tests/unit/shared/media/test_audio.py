@@ -276,3 +276,43 @@ def test_unknown_extension(tmp_path: Path) -> None:
 def test_senseless_rates_and_blocks(tmp_path: Path, rate: int, block: float) -> None:
     with pytest.raises(InputError):
         next(stream_audio(write_audio(tmp_path / "a.wav", np.zeros(1600, np.float32)), rate, block))
+
+
+@pytest.mark.parametrize(
+    "name", ["take.raw", b"Fr\xfchst\xfcck.wav".decode(errors="surrogateescape")]
+)
+def test_what_a_sound_file_is_called_has_no_say(tmp_path: Path, name: str) -> None:
+    samples = np.linspace(-0.5, 0.5, 16_000, dtype=np.float32)
+    write_audio(tmp_path / "a.wav", samples).rename(tmp_path / name)
+    assert np.abs(read_audio(tmp_path / name) - samples).max() < 1e-4
+    assert audio_duration(tmp_path / name) == 1
+
+
+def test_a_flac_that_does_not_tell_its_length(tmp_path: Path) -> None:
+    """An encoder that writes to a pipe cannot go back and fill in the number of samples."""
+    whole = bytearray(write_audio(tmp_path / "a.flac", np.linspace(-0.5, 0.5, 32_000)).read_bytes())
+    whole[21] &= 0xF0
+    whole[22:26] = bytes(4)
+    (tmp_path / "b.flac").write_bytes(whole)
+    assert audio_duration(tmp_path / "b.flac") == pytest.approx(2, abs=1e-3)
+    assert len(read_audio(tmp_path / "b.flac")) == 32_000
+
+
+def test_a_sample_rate_that_would_blow_up_is_refused(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(300, np.float32), 1)
+    with pytest.raises(InputError, match="sample rate"):
+        read_audio(tmp_path / "a.wav")
+
+
+def test_gaps_are_bounded_together(tmp_path: Path) -> None:
+    """Forty stamps 500 s apart are a broken clock, not five hours of silence."""
+    path = tmp_path / "gaps.mka"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000, layout="mono")
+        for number in range(40):
+            frame = av.AudioFrame.from_ndarray(np.full((1, 800), 9, np.int16), "s16", "mono")
+            frame.sample_rate, frame.pts = 8000, number * 500 * 8000
+            frame.time_base = Fraction(1, 8000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    assert audio_duration(path) < 3600 + 40
