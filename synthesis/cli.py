@@ -110,7 +110,7 @@ def talk_command(
 @app.command("batch")
 def batch_command(
     table: Annotated[
-        Path, typer.Argument(help="CSV with the columns photo, audio, out and any option of talk.")
+        Path, typer.Argument(help="CSV: photo, audio, out and any option of talk (pose_video).")
     ],
     renderer: Annotated[
         str, typer.Option(help="A shipped renderer, or the folder of one's own.")

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from safetensors import safe_open
 
 from benchmarks.tables import cells
 from forensics.calibration_error import reliability
@@ -32,7 +35,7 @@ Tells whether a face is forged and draws where; learnt from labels of whole pict
   families, through a delivery chain. {training}
 - **Calibrated on** mean scores of {manipulated} manipulated and {authentic} authentic validation clips of people that
   it did not learn from: {method}, expected calibration error {error:.3f} (five folds), error rate {rate:.0%} for either
-  class, in each kind of footage (c23, c40). Faces whose features lie beyond those of the validation faces get no
+  class, in each kind of footage (c23, c40) and each family of forgeries. Faces whose features lie beyond those of the validation faces get no
   answer.
 - **Size**: {parameters:.2f} M parameters, half precision, {megabytes:.1f} MB.
 - **Measured** on test people (`benchmarks forensics CORPUS --section shipped`):
@@ -78,7 +81,8 @@ def ship(checkpoint: Path, record: Path, data: str, training: str, zoo: Path = Z
     card = _CARD.format(
         data=data, training=training, manipulated=len(calibration.positives),
         authentic=len(calibration.negatives), method=calibration.method,
-        error=reliability(calibration).error, rate=calibration.error_rate, parameters=size / 2e6,
+        error=reliability(calibration).error, rate=calibration.error_rate,
+        parameters=numbers_in(checkpoint / WEIGHTS_NAME) / 1e6,
         megabytes=size / 1e6, figures="\n".join(lines),
     )  # fmt: skip
     folder = zoo / "weights" / NAME
@@ -88,6 +92,12 @@ def ship(checkpoint: Path, record: Path, data: str, training: str, zoo: Path = Z
     write_atomic(folder / CARD_NAME, card)
     register_checkpoint(NAME, zoo=zoo)
     return folder
+
+
+def numbers_in(weights: Path) -> int:
+    """Return how many numbers a file of weights holds."""
+    with safe_open(str(weights), "np") as file:
+        return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

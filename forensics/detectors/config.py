@@ -20,7 +20,7 @@ class DetectorRecipe:
     Attributes:
         learning_rate: Adam's; it falls to zero along a cosine.
         weight_decay: Adam's.
-        map_weight: Of the loss of the map; 0.1, 1 and 10 are compared.
+        map_weight: Of the loss of the map.
     """
 
     learning_rate: float
