@@ -35,8 +35,8 @@ Tells whether a face is forged and draws where; learnt from labels of whole pict
   families, through a delivery chain. {training}
 - **Calibrated on** mean scores of {manipulated} manipulated and {authentic} authentic validation clips of people that
   it did not learn from: {method}, expected calibration error {error:.3f} (five folds), error rate {rate:.0%} for either
-  class, in each kind of footage (c23, c40) and each family of forgeries. Faces whose features lie beyond those of the validation faces get no
-  answer.
+  class, in each kind of footage (c23, c40) and each family of forgeries. Faces whose features lie beyond those of the
+  validation faces get no answer.
 - **Size**: {parameters:.2f} M parameters, half precision, {megabytes:.1f} MB.
 - **Measured** on test people (`benchmarks forensics CORPUS --section shipped`):
 
