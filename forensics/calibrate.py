@@ -104,6 +104,8 @@ def large_enough(kinds: list[list[float]], least: int) -> list[list[float]]:
         [[1.0, 2.0, 2.0], [3.0, 3.0, 3.0], [4.0, 4.0, 4.0]]
         >>> large_enough([[1.0], [3.0, 3.0, 3.0]], 3)
         [[1.0, 3.0, 3.0, 3.0]]
+        >>> large_enough([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]], 3)
+        [[1.0, 1.0, 2.0, 2.0, 3.0, 3.0]]
     """
     found: list[list[float]] = [[]]
     for kind in sorted(kinds, key=len):
@@ -111,4 +113,7 @@ def large_enough(kinds: list[list[float]], least: int) -> list[list[float]]:
             found[-1] = found[-1] + kind
         else:
             found.append(kind)
+    if len(found) > 1 and len(found[-1]) < least:
+        last = found.pop()
+        found[-1] = found[-1] + last
     return found

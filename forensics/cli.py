@@ -312,10 +312,14 @@ def _print_table(results: list[tuple[Path, Marks | ToolkitError]]) -> None:
             continue
         told = result.metadata or {}
         table.add_row(
-            str(path),
+            Text(str(path)),
             "found" if result.found else "none found",
-            " ".join(str(told.get(name, "")) for name in ("generator", "version", "method")).strip()
-            or "-",
+            Text(
+                " ".join(
+                    str(told.get(name, "")) for name in ("generator", "version", "method")
+                ).strip()
+                or "-"
+            ),
             f"{result.watermark_score:.1f}",
             f"{result.watermark_p_value:.1e}",
             str(result.frames_read),

@@ -39,6 +39,7 @@ class Reason(StrEnum):
     OUT_OF_RANGE = "outside the calibrated range"
     OVERLAP = "both classes score like this"
     UNREADABLE = "unreadable"
+    TOO_MANY = "more faces than are kept"
 
 
 EXPLANATIONS: dict[Reason, str] = {
@@ -51,6 +52,7 @@ EXPLANATIONS: dict[Reason, str] = {
     Reason.OUT_OF_RANGE: "the file or its score is unlike the known examples of either class",
     Reason.OVERLAP: "known examples of both classes score like this too often",
     Reason.UNREADABLE: "the file could not be examined",
+    Reason.TOO_MANY: "only the most visible faces are kept, and the others may be what was manipulated",
 }
 
 OPPOSITE = {

@@ -12,6 +12,8 @@ from forensics.faces import Images
 from forensics.focus.config import config_from_plain
 from forensics.focus.network import FocusNetwork
 from forensics.focus.production import FocusFindings, averaged
+from shared.device import check_device
+from shared.errors import InputError, WeightsError
 from shared.zoo.checkpoints import load_checkpoint
 
 KIND = "focus"
@@ -42,10 +44,18 @@ class FocusDetector:
         Raises:
             WeightsError: If it is missing, of another kind, or its hash differs.
             NotTrained: If its config says that it was never trained.
+            InputError: If there is no such device.
         """
+        check_device(str(device))
         modules, facts = load_checkpoint(name_or_dir, KIND)
-        network = FocusNetwork(config_from_plain(facts["config"]["network"]))
-        network.load_state_dict(modules["network"])
+        try:
+            network = FocusNetwork(config_from_plain(facts["config"]["network"]))
+            network.load_state_dict(modules["network"])
+        except (LookupError, TypeError, ValueError, RuntimeError, InputError) as error:
+            raise WeightsError(
+                f"the configuration of {name_or_dir} does not fit its weights", found=error,
+                fix="install or train it again",
+            ) from error  # fmt: skip
         return cls(network, device, facts["sha256"])
 
     @torch.inference_mode()

@@ -75,9 +75,14 @@ def track_sentence(decision: Decision, reason: Reason | None, problem: str = "")
 
 
 def answer_file(
-    path: Path, tracks: Sequence[TrackFinding], opened: Opened, custody: Mapping[str, str]
+    path: Path,
+    tracks: Sequence[TrackFinding],
+    opened: Opened,
+    custody: Mapping[str, str],
+    *,
+    left_out: int = 0,
 ) -> Verdict:
-    """Answer about a file: manipulated if one face is; authentic only if every face is."""
+    """Answer about a file: manipulated if one face is; authentic only if every face is, and none was left out."""
     subject = str(path)
     if not tracks:
         return _inconclusive(subject, Reason.NO_FACE, "", {"faces": 0}, custody)
@@ -94,6 +99,11 @@ def answer_file(
         return _inconclusive(
             subject, own.reason or Reason.OVERLAP, opened.problem, evidence, custody,
             score=own.score, probability=own.probability, of=(len(left), len(tracks)),
+        )  # fmt: skip
+    if left_out and not accused:
+        return _inconclusive(
+            subject, Reason.TOO_MANY, "", evidence, custody, score=own.score,
+            probability=own.probability, of=(left_out, left_out + len(tracks)),
         )  # fmt: skip
     sentence = _file_sentence(path.name, accused, len(tracks))
     return Verdict(

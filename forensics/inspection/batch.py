@@ -112,7 +112,11 @@ def _earlier(inspector: Inspector, path: Path, place: Path) -> Inspection | None
         found = Inspection.from_json(place.read_text("utf-8"))
     except (OSError, InputError):
         return None
-    now = inspector.record(path)
+    now = inspector.record()
+    try:
+        now.add_input("file", path)
+    except InputError:
+        return None
     same = (
         found.record.inputs == now.inputs
         and found.record.weights == now.weights

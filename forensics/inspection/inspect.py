@@ -8,7 +8,7 @@ file -> marks of generators -> frames -> one track a person -> face crops
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,24 +95,25 @@ class Inspector:
 
     def inspect(self, path: Path) -> Inspection:
         """Examine one file."""
-        record = self.record(path)
+        record = self.record()
         custody = {
-            "file": record.inputs.get("file", {}).get("sha256", ""),
+            "file": "",
             "weights": sha256_of_json(record.weights),
             "settings": sha256_of_json(record.settings),
         }
         try:
+            record.add_input("file", path)
+            custody["file"] = record.inputs["file"]["sha256"]
             found = read_marks(path)
             watch = Watch(path, self.settings, self.eyes, self._size)
             people, forgotten = self._people(watch)
         except ToolkitError as error:
             return Inspection(unreadable(path, error, custody), (), None, record)
-        people.sort(key=lambda person: -person.area)
         tracks = tuple(
             self._finding(number, person, f"{path}, face {number}", custody)
             for number, person in enumerate(people, 1)
         )
-        verdict = answer_file(path, tracks, self.opened, custody)
+        verdict = answer_file(path, tracks, self.opened, custody, left_out=forgotten)
         record.notes += list(self._notes(watch, found, forgotten, people))
         record.result = {**watch.facts, "frames looked at": watch.frames}
         known = self.opened.judge.calibration if self.opened.judge else None
@@ -121,12 +122,10 @@ class Inspector:
             {number: tuple(person.kept) for number, person in enumerate(people, 1)},
         )  # fmt: skip
 
-    def record(self, path: Path) -> RunRecord:
-        """Begin the record: what is asked, of what, with what."""
+    def record(self) -> RunRecord:
+        """Begin the record: what is asked, with what."""
         judge = self.opened.judge
         record = RunRecord("forensics.inspect")
-        if path.is_file():
-            record.add_input("file", path)
         record.weights = {**self.eyes.fingerprint, "head model": HEAD_MODEL_SHA256}
         if judge is not None:
             record.weights |= judge.fingerprint()
@@ -142,22 +141,26 @@ class Inspector:
         return self.opened.judge.size if self.opened.judge else CROP
 
     def _people(self, watch: Watch) -> tuple[list[Person], int]:
-        """Read the file; return its people and how many were forgotten because there were too many."""
+        """Read the file; return its most visible people and how many others there are.
+
+        Of these, pictures and maps are dropped on the way and scores kept: who is seen late may be seen long.
+        """
         people: dict[int, Person] = {}
-        forgotten: set[int] = set()
         for sights in _batches(watch, self.settings.batch_size):
             for sight, score, one_map, unlike in self._judged(sights):
-                if sight.person in forgotten:
-                    continue
                 person = people.setdefault(sight.person, Person(sight.person))
                 person.add(sight, score, one_map, self.settings)
                 person.unlike += [] if unlike is None else [unlike]
-            while len(people) > self.settings.tracks:
-                least = min(people.values(), key=lambda person: person.area)
-                forgotten.add(people.pop(least.number).number)
+            for person in self._ranked(people.values())[self.settings.tracks :]:
+                person.drop_pictures()
             if self.progress:
                 self.progress(watch.frames)
-        return list(people.values()), len(forgotten)
+        ranked = self._ranked(people.values())
+        return ranked[: self.settings.tracks], len(ranked[self.settings.tracks :])
+
+    @staticmethod
+    def _ranked(people: Iterable[Person]) -> list[Person]:
+        return sorted(people, key=lambda person: -person.area)
 
     def _judged(
         self, sights: list[Sight]
@@ -223,7 +226,10 @@ class Inspector:
                 f"{self.settings.people} largest are."
             )
         if forgotten:
-            yield f"{forgotten} briefly or barely visible faces were left out of the result."
+            yield (
+                f"{forgotten} briefly or barely visible faces were left out of the result: only the "
+                f"{self.settings.tracks} most visible are kept."
+            )
         lost = sum(int(np.isnan(person.scores).sum()) for person in people if person.scores)
         if lost:
             yield f"The detector gave no finite score for {lost} face crops; they were left out."

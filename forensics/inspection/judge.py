@@ -17,8 +17,9 @@ from forensics.calibration_error import best_fitted
 from forensics.inspection.familiarity import Familiarity
 from forensics.verdict import Decision, Reason
 from shared.custody import sha256_of, write_atomic
+from shared.device import check_device
 from shared.errors import InputError, NotTrained, WeightsError
-from shared.zoo.checkpoints import folder_of
+from shared.zoo.checkpoints import WEIGHTS_NAME, folder_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -82,11 +83,15 @@ def open_judge(detector: str | Path | FaceJudge, *, device: str = "cpu") -> Open
         detector: ``"focus"``, a checkpoint's folder, or a judge.
         device: Where a checkpoint runs.
 
+    Raises:
+        InputError: If there is no such device.
+
     Example:
         >>> open_judge("no such folder").reason
         <Reason.NO_MODEL: 'no usable model'>
     """
     judge: FaceJudge
+    check_device(device)
     if isinstance(detector, str | Path):
         try:
             judge = _open_focus(detector, device)
@@ -178,7 +183,7 @@ def write_calibration(
     known = calibrate_kinds(manipulated, authentic, Decision.MANIPULATED, error_rate=error_rate)
     content = {
         "manipulated": manipulated, "authentic": authentic, "error_rate": error_rate,
-        "method": best_fitted(known).method,
+        "method": best_fitted(known).method, "weights": _weights_of(Path(folder)),
         "familiar": familiarity.to_json() if familiarity else None,
     }  # fmt: skip
     return write_atomic(Path(folder) / CALIBRATION_NAME, json.dumps(content) + "\n")
@@ -195,12 +200,23 @@ def read_calibration(folder: str | Path) -> Calibration | None:
         return None
     try:
         held = json.loads(path.read_text("utf-8"))
+        if held["weights"] != (found := _weights_of(path.parent)):
+            raise WeightsError(
+                f"{path} was made for other weights", found=held["weights"][:16], expected=found[:16],
+                fix="forensics calibrate CHECKPOINT --corpus FACES",
+            )  # fmt: skip
         return calibrate_kinds(
             held["manipulated"], held["authentic"], Decision.MANIPULATED,
             error_rate=held["error_rate"], method=held["method"],
         )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError, InputError) as error:
         raise WeightsError(f"{path} is no calibration", found=error) from error
+
+
+def _weights_of(folder: Path) -> str:
+    """Return the hash of the weights that lie in a folder, or nothing."""
+    weights = folder / WEIGHTS_NAME
+    return sha256_of(weights) if weights.is_file() else ""
 
 
 def read_familiarity(folder: str | Path) -> Familiarity | None:

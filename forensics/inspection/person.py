@@ -69,6 +69,10 @@ class Person:
         """Return the mean of all maps ``(h, w)``, or None."""
         return None if self._sum is None else (self._sum / self._maps).astype(np.float32)
 
+    def drop_pictures(self) -> None:
+        """Forget what takes memory; times and scores stay."""
+        self.kept, self._sum, self._maps = [], None, 0
+
     def _keep(self, new: Kept, settings: Settings) -> None:
         """Keep the frame if it scores higher than what is kept near it in time, and than the least."""
         near = [k for k in self.kept if abs(k.sight.time - new.sight.time) < settings.apart]

@@ -13,22 +13,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from forensics.calibration import ERROR_RATE, needed
 from forensics.membership.blind import judge_blindly
 from forensics.membership.captions import Captioner, read_captions
 from forensics.membership.controls import controls_of
 from forensics.membership.examination import Examination, Progress, silent
-from forensics.membership.findings import Audit, collect_findings, describe, summarise
+from forensics.membership.findings import Audit, Finding, collect_findings, describe, summarise
 from forensics.membership.judgement import Standing, Vector, answer_set, learn
 from forensics.membership.known import KnownPictures, PictureSet, Place, collect_pictures
 from forensics.membership.pictures import read_images
-from forensics.membership.protocol import Attack, Scores
+from forensics.membership.protocol import Attack, Scores, batch_generator
 from forensics.membership.registry import attack as make_attack
 from forensics.membership.registry import attack_class, attacks
 from forensics.membership.run import own_device
 from forensics.membership.target import Target, open_target
 from forensics.verdict import Reason
-from shared.errors import InputError
+from shared.device import check_device
+from shared.errors import InputError, ToolkitError
 
 FITTED = "All statistics of the picture, fitted"
 """Title of the control that is always run."""
@@ -80,12 +83,17 @@ def audit(
         WeightsError: If there is no model, or none that can be audited.
         InputError: If pictures, captions or settings cannot be used, or there are too few known pictures.
     """
+    check_device(device)
+    if not 0 <= seed < 1 << 32:
+        raise InputError("the seed is out of range", found=seed, expected=f"0 to {(1 << 32) - 1}")
     pictures = collect_pictures(images, calibration)
     _enough_known(pictures, calibration, error_rate)
     model = _open(target, device, allow_download)
     other = _open(reference, device, allow_download) if reference is not None else None
     attack = _named(method, settings or {}, other) if isinstance(method, str) else method
     chosen = _controls(controls, attack, other) if calibration else []
+    if settings:
+        _try_out(attack, model, seed)
     # 1. scores of the attack and of every control, on all pictures
     texts = _captions(pictures, model, caption, captions, captioner, device)
     examination = Examination(
@@ -109,11 +117,25 @@ def audit(
     shift = blind.shift if blind else None
     together = None
     if standing.comparison:
-        questioned = pictures.parts()[2]
+        places = independent(pictures, findings)
         best = checks[standing.comparison.control]
-        together = answer_set(scores.oriented[questioned], best[questioned], standing)
+        together = answer_set(scores.oriented[places], best[places], standing)
+        if left := len(pictures.questioned) - len(places):
+            record.notes.append(
+                f"{left} pictures in question are copies of others or unlike the known ones; of the set as a whole "
+                "they tell nothing."
+            )
     record.result = summarise(findings, standing, shift, together, scores, pictures)
     return Audit(findings, standing, shift, together, bands, attack, record)
+
+
+def independent(pictures: PictureSet, findings: Sequence[Finding]) -> list[int]:
+    """Return the indices of the pictures that tell of the set: each once, and none unlike the known ones."""
+    start, seen = pictures.parts()[2].start, dict[str, int]()
+    for offset, finding in enumerate(findings):
+        if finding.verdict.reason is not Reason.OUT_OF_RANGE:
+            seen.setdefault(pictures.hashes.get(finding.path, str(finding.path)), start + offset)
+    return list(seen.values())
 
 
 def _open(target: str | Path | Target, device: str, allow_download: bool) -> Target:
@@ -142,6 +164,20 @@ def _named(name: str, settings: Mapping[str, Any], reference: Target | None) -> 
             )
     takes = "reference" in fields and reference is not None
     return make_attack(name, **settings, **({"reference": reference} if takes else {}))
+
+
+def _try_out(attack: Attack, model: Target, seed: int) -> None:
+    """Score a picture of noise, so that settings that cannot work are told before hours of scoring."""
+    noise = torch.rand(1, 3, *[model.image_size] * 2, generator=torch.Generator().manual_seed(0))
+    try:
+        attack.score(model, noise, [""], generator=batch_generator(seed, 0))
+    except ToolkitError:
+        return  # of this picture, or told again with the first one of the audit
+    except (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+        raise InputError(
+            f"{attack.name} cannot run with these settings", found=f"{type(error).__name__}: {error}",
+            fix="see the guide on membership for what each of them takes",
+        ) from error  # fmt: skip
 
 
 def _controls(

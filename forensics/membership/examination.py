@@ -17,6 +17,7 @@ from forensics.membership.registry import settings_of
 from forensics.membership.run import evidence_of, score_images
 from forensics.membership.target import Target
 from forensics.verdict import Decision
+from shared.beside import writing
 from shared.custody import sha256_of_json
 from shared.errors import FaceNotFound, InputError, LimitExceeded
 
@@ -140,7 +141,8 @@ class Examination:
     def _cache(self, attack: Attack) -> Path | None:
         if self.work is None:
             return None
-        self.work.mkdir(parents=True, exist_ok=True)
+        with writing(self.work):
+            self.work.mkdir(parents=True, exist_ok=True)
         key = [settings_of(attack), self.target.fingerprint(), self.seed]
         return self.work / f"{attack.name}-{sha256_of_json(key)[:12]}.jsonl"
 

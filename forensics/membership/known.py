@@ -143,7 +143,7 @@ def _listed(file: Path) -> list[Path]:
 def _hashes(paths: Sequence[Path]) -> dict[Path, str]:
     found = {}
     for path in dict.fromkeys(paths):
-        with contextlib.suppress(OSError):  # its error is told when it is scored
+        with contextlib.suppress(InputError):  # its error is told when it is scored
             found[path] = sha256_of(path)
     return found
 

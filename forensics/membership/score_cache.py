@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from shared.beside import writing
 from shared.custody import write_atomic
 from shared.errors import InputError
 
@@ -44,7 +45,7 @@ class ScoreCache:
         """Add finished pictures; an interruption loses the last batch at most."""
         if not self._own.is_file():
             write_atomic(self._own, json.dumps({"run": self._run_key}) + "\n")
-        with self._own.open("a", encoding="utf-8") as stream:
+        with writing(self._own), self._own.open("a", encoding="utf-8") as stream:
             stream.writelines(
                 json.dumps({"key": key, "value": value, "calls": calls}) + "\n"
                 for key, (value, calls) in rows.items()

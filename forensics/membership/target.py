@@ -179,7 +179,11 @@ def _folder(path_or_hub_id: str | Path, allow_download: bool) -> Path:
     if isinstance(path_or_hub_id, Path) or path_or_hub_id.count("/") != 1 or place.is_absolute():
         raise WeightsError(f"no model folder at {place}", fix="check the path")
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+    )
 
     try:
         return Path(
@@ -189,6 +193,8 @@ def _folder(path_or_hub_id: str | Path, allow_download: bool) -> Path:
                 local_files_only=not allow_download,
             )
         )
+    except HFValidationError as error:
+        raise WeightsError(f"no model folder at {place}", fix="check the path") from error
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise WeightsError(
             f"the model {path_or_hub_id} cannot be had",

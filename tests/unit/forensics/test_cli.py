@@ -65,3 +65,11 @@ def test_bad_files_in_json(files: dict[str, Path]) -> None:
 
 def test_no_files_is_a_usage_error() -> None:
     assert run("marks")[0] == 2
+
+
+def test_what_a_file_says_of_itself_is_printed_as_it_is(tmp_path: Path) -> None:
+    """Square brackets are markup to the terminal library: they must neither vanish nor raise."""
+    path = tmp_path / "photo [final].png"
+    write_image(path, np.zeros((64, 64, 3), np.uint8), comment='{"generator": "[/x] [bold]"}')
+    code, out, _ = run("marks", path)
+    assert code == 0 and "[final]" in out and "[/x]" in out

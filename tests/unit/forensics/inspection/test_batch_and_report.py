@@ -130,3 +130,14 @@ def test_a_report_without_an_answer_names_the_reason_and_survives_its_file_name(
     gone = inspect(tmp_path / "gone.mp4", detector=redness(), eyes=eyes)
     assert "bad-input" in read(write_inspection(gone, tmp_path / "b.html")).text
     assert np.isfinite(found.tracks[0].verdict.score)
+
+
+def test_what_cannot_be_hashed_stops_no_other(three, tmp_path, eyes, judge):
+    folder = tmp_path / "a folder.mp4"
+    folder.mkdir()
+    for _ in range(2):
+        found = inspect_files(
+            [folder, three[0]], detector=judge, eyes=eyes, report=tmp_path / "out"
+        )
+        assert found[0].verdict.reason is Reason.UNREADABLE
+        assert found[1].verdict.reason is None

@@ -244,3 +244,37 @@ def test_steps_replace_a_curve_that_heavy_tails_bend():
     better = best_fitted(known)
     assert better.method == "isotonic"
     assert reliability(better).error < 0.7 * reliability(known).error
+
+
+def test_who_is_seen_late_and_long_is_kept(encode, eyes, judge, scene):
+    """Five cuts fill the bound; the forged face comes after them and stays."""
+    frames = [scene((10 + 10 * shot, 10, 70, AUTHENTIC)) for shot in range(5) for _ in range(3)]
+    grey = scene()
+    shots = [picture for at in range(0, 15, 3) for picture in (*frames[at : at + 3], *[grey] * 12)]
+    path = encode("a.mp4", [*shots, *[scene((60, 40, 50, FORGED))] * 20])
+    found = inspect(path, detector=judge, eyes=eyes, settings=Settings(tracks=2, batch_size=2))
+    assert found.verdict.decision is Decision.MANIPULATED
+    assert found.tracks[0].frames and len(found.tracks[0].times) >= 15
+
+
+def test_faces_that_are_left_out_leave_the_file_open(tmp_path, eyes, judge, scene):
+    faces = [(10 + 60 * place, 20, 36 + place, AUTHENTIC) for place in range(5)]
+    path = write_image(tmp_path / "a.png", scene(*faces, size=(320, 100)))
+    found = inspect(path, detector=judge, eyes=eyes, settings=Settings(tracks=3))
+    assert found.verdict.reason is Reason.TOO_MANY
+    assert "2 of 5 faces" in found.verdict.sentence
+
+
+def test_a_calibration_of_other_weights_is_not_used(tmp_path):
+    low, high = np.linspace(0, 0.4, 30).tolist(), np.linspace(0.5, 1, 30).tolist()
+    (tmp_path / "model.safetensors").write_bytes(b"first")
+    write_calibration(tmp_path, [high], [low], 0.1)
+    assert read_calibration(tmp_path) is not None
+    (tmp_path / "model.safetensors").write_bytes(b"trained on")
+    with pytest.raises(WeightsError, match="other weights"):
+        read_calibration(tmp_path)
+
+
+def test_a_device_that_is_not_there_is_said():
+    with pytest.raises(InputError, match="device"):
+        open_judge("focus", device="gpu")

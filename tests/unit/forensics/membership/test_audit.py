@@ -11,7 +11,8 @@ from forensics.membership import examination
 from forensics.membership.audit import FITTED
 from forensics.membership.known import KnownPictures, collect_pictures
 from forensics.verdict import Decision, Reason, Verdict
-from shared.errors import InputError, ToolkitError, WeightsError
+from shared.errors import InputError, OutputError, ToolkitError, WeightsError
+from shared.media.image import read_image, write_image
 
 OPTIONS = {"error_rate": 0.1, "seed": 1}
 
@@ -130,6 +131,23 @@ def test_a_set_of_members_is_claimed_and_one_of_others_is_not(case, methods):
     assert not unused.claimed and "do not score" in unused.sentence
 
 
+@pytest.mark.parametrize("kind", ["copies", "another kind"])
+def test_a_set_is_only_as_large_as_its_own_pictures(case, methods, fakes, kind):
+    """Copies of one picture, and pictures unlike the known ones, are no evidence on a set."""
+    asked = case.folder / "more"
+    asked.mkdir()
+    source = fakes.checkerboard() if kind == "another kind" else case.questioned[0]
+    for number in range(12):
+        content = read_image(source).copy()
+        if kind == "another kind":
+            content[0, number] = 128
+        write_image(asked / f"{number}.png", content)
+    found = audit(case.target, asked, calibration=case.known, **methods, **OPTIONS)
+    assert found.set_answer is None or not found.set_answer.claimed
+    left = 11 if kind == "copies" else 12
+    assert any(note.startswith(f"{left} pictures in question") for note in found.record.notes)
+
+
 def test_a_known_picture_in_question_does_not_judge_itself(case, methods):
     found = audit(
         case.target, [*case.questioned, case.folder / "members" / "003.png"],
@@ -160,6 +178,13 @@ BAD = {
     "a control that is none": (InputError, lambda case, fakes: {"controls": ["secmi"]}),
     "only corrupt pictures": (InputError, lambda case, fakes: {"calibration": None, "images": fakes.corrupt()}),
     "error rate": (InputError, lambda case, fakes: {"error_rate": 0.9}),
+    "a path that looks like a hub id": (WeightsError, lambda case, fakes: {"target": "./model"}),
+    "a seed below nought": (InputError, lambda case, fakes: {"seed": -1}),
+    "no such device": (InputError, lambda case, fakes: {"device": "gpu"}),
+    "a time beyond the schedule": (InputError, lambda case, fakes: {"method": "pia", "settings": {"t": 1000}}),
+    "a number instead of a list": (InputError, lambda case, fakes: {"method": "pfami", "settings": {"timesteps": 5}}),
+    "no draws": (InputError, lambda case, fakes: {"method": "naive-loss", "settings": {"draws": 0}}),
+    "a folder below a file": (OutputError, lambda case, fakes: {"work": case.questioned[0] / "scores"}),
 }  # fmt: skip
 
 
