@@ -32,7 +32,9 @@ def prepare_command(
 ) -> None:
     """Extract the faces of a corpus of authentic and forged videos.
 
-    Splits are the owners', with nobody in two of them. What is not used stands in OUT/left_out.jsonl with its reason.
+    Splits are the owners', with nobody in two of them as far as they tell who is seen: DFDC does not, and without its
+    folder `validation` the split `val` holds actors of `train`. What is not used stands in OUT/left_out.jsonl with its
+    reason.
 
     Examples:
       forensics prepare faceforensics /data/FaceForensics++ -o faces/ff --workers 8
@@ -47,8 +49,8 @@ def prepare_command(
             dataset, root, out, quality=quality, settings=settings, workers=workers,
             progress=lambda done, total: bars.update(bar, completed=done, total=total),
         )  # fmt: skip
-    left_out = (out / LEFT_OUT_NAME).read_text("utf-8").splitlines()
-    _print(manifest, [json.loads(line)["reason"] for line in left_out])
+    left_out = (out / LEFT_OUT_NAME).read_text("utf-8").split("\n")
+    _print(manifest, [json.loads(line)["reason"] for line in left_out if line])
 
 
 def _print(manifest: Manifest, reasons: list[str]) -> None:

@@ -99,7 +99,8 @@ _PERSON_OF: dict[str, Callable[[Path], str | None]] = {
 
 def _name_of(relative: Path) -> str:
     """Return a file name for what is made of a video: its path with everything unusual replaced."""
-    return re.sub(r"[^\w.-]+", "_", "-".join(relative.with_suffix("").parts)).strip("._")[-120:]
+    name = re.sub(r"[^\w.-]+", "_", "-".join(relative.with_suffix("").parts)).strip("._")
+    return name.encode()[-120:].decode(errors="ignore")
 
 
 def _distinct(footage: list[Footage]) -> list[Footage]:

@@ -67,7 +67,7 @@ def read_manifest(root: str | Path) -> Manifest:
             f"no manifest at {path}", fix="build one with `make corpus` or `synthesis prepare ROOT`"
         )
     clips = tuple(
-        Clip.from_json(line) for line in path.read_text("utf-8").splitlines() if line.strip()
+        Clip.from_json(line) for line in path.read_text("utf-8").split("\n") if line.strip()
     )
     if not clips:
         raise InputError(f"the manifest {path} is empty", fix="build it again")

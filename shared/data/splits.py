@@ -46,7 +46,7 @@ def split_by_identity(
 
 def _place(person: str, seed: int) -> float:
     """Return a person's number in [0, 1)."""
-    digest = hashlib.sha256(f"{seed}:{person}".encode()).digest()
+    digest = hashlib.sha256(f"{seed}:{person}".encode(errors="surrogateescape")).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
 
 

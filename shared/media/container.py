@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,28 @@ def decoded_frames(container: Any, stream: Any, complaints: list[str]) -> Iterat
             continue
         complaints.extend("corrupt frame" for frame in frames if frame.is_corrupt)
         yield from frames
+
+
+def count_packets(path: str | Path) -> int:
+    """Return how many packets of pictures a video holds, which are its frames unless they are damaged.
+
+    Raises:
+        InputError: If there is no video.
+    """
+    with closing(open_container(path)) as container, decoding(path):
+        stream = video_stream(container)
+        if stream is None:
+            raise InputError(f"{path} has no pictures", fix="give a video")
+        count = 0
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.error.FFmpegError:
+                return count
+            if packet is None:
+                return count
+            count += bool(packet.size)
 
 
 def video_stream(container: Any) -> Any | None:

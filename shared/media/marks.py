@@ -89,7 +89,8 @@ def read_marks(path: str | Path) -> Marks:
         comment = read_comment(path)
     else:
         with closing(open_container(path)) as container:
-            comment = container.metadata.get("comment")
+            tags = {name.lower(): text for name, text in container.metadata.items()}
+            comment = tags.get("comment")
         with VideoReader(path, key_frames_only=True) as reader:
             frames_read, score = _scored(itertools.islice(reader, FRAMES))
     told = _parsed(comment)

@@ -63,7 +63,7 @@ def _read_folder(
     left_out: list[dict[str, str]],
 ) -> None:
     """Read one folder with its labels; every file without a label and label without a file is named."""
-    labels = _labels_csv(folder) or read_json(folder / "metadata.json", _METADATA_FIX)
+    labels = _labels_csv(folder) or _rows_of(folder / "metadata.json", _METADATA_FIX)
     files = {path.name: path for path in sorted(folder.rglob("*.mp4"))}
     for name in sorted(files.keys() | labels.keys()):
         row = labels.get(name)
@@ -79,12 +79,27 @@ def _read_folder(
         )
 
 
+def _rows_of(path: Path, fix: str) -> dict[str, dict[str, Any]]:
+    """Read a JSON file that gives each video a row."""
+    rows = read_json(path, fix)
+    if not isinstance(rows, dict) or not all(isinstance(row, dict) for row in rows.values()):
+        raise InputError(
+            f"{path} does not give each video a row", expected='{"a.mp4": {...}}', fix=fix
+        )
+    return rows
+
+
 def _labels_csv(folder: Path) -> dict[str, dict[str, Any]]:
     path = folder / "labels.csv"
     if not path.is_file():
         return {}
-    with path.open(encoding="utf-8", newline="") as file:
-        return {row["filename"]: dict(row) for row in csv.DictReader(file)}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return {row["filename"]: dict(row) for row in csv.DictReader(file)}
+    except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
+        raise InputError(
+            f"{path} cannot be read", found=error, expected="filename,label"
+        ) from error
 
 
 def read_dfdc_preview(root: str | Path) -> Reading:
@@ -94,7 +109,7 @@ def read_dfdc_preview(root: str | Path) -> Reading:
         InputError: If ``dataset.json`` is missing, or somebody is in two splits.
     """
     place = require_folder(root)
-    rows = read_json(place / "dataset.json", "it belongs to the corpus")
+    rows = _rows_of(place / "dataset.json", "it belongs to the corpus")
     videos, left_out = [], []
     for name, row in sorted(rows.items()):
         path = place / name

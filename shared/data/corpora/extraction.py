@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 
 from shared.custody import sha256_of_json, write_atomic
 from shared.data.clip import Clip
-from shared.data.corpora.faces import Faces
+from shared.data.corpora.faces import POINTS_NAME, Faces
 from shared.data.corpora.registry import read_corpus
 from shared.data.corpora.video import FORGED, LabelledVideo
 from shared.data.forgery.known import Known
@@ -36,6 +37,7 @@ from shared.face.detector import CenterFace
 from shared.face.landmarks import PRESENT, LandmarkNet, Landmarks
 from shared.face.points import points68
 from shared.face.tracks import SAME, overlap
+from shared.media.container import count_packets
 from shared.media.image import read_image
 from shared.media.video import VideoReader
 
@@ -45,6 +47,8 @@ LEFT_OUT_NAME = "left_out.jsonl"
 _PICTURES = (".png", ".jpg", ".jpeg")
 _ROOM = 0.25
 """Border put round pictures that are face crops already, as a share of their side: detectors expect some."""
+_CROOKED = 0.03
+"""Difference of proportions between a mask and its video that even sizes explain."""
 
 
 @dataclass(frozen=True)
@@ -98,26 +102,30 @@ def prepare_faces(
         InputError: If the corpus cannot be read, ``out`` lies inside it, or no video shows a face.
         OutputError: If ``out`` cannot be written.
     """
-    place, chosen = Path(root).resolve(), settings or FaceSettings()
+    chosen, place = settings or FaceSettings(), Path(root).resolve()
+    place = place.parent if place.is_file() else place
     if Path(out).resolve().is_relative_to(place):
         raise InputError(
             "the output lies inside the corpus", found=out, fix="choose another folder"
         )
     reading = read_corpus(corpus, place, quality)
-    names = [_name_of(video.path.relative_to(place)) for video in reading.videos]
+    sources = [_source_of(video.path, place) for video in reading.videos]
+    names = [_name_of(source) for source in sources]
     pieces = [
         Piece(name, _key(video, chosen), (name, video))
         for name, video in zip(names, reading.videos, strict=True)
     ]
     work = partial(_extract, Path(out), chosen)
-    outcomes = run_pieces(pieces, work, Path(out) / "state", workers=workers, progress=progress)
+    outcomes = run_pieces(
+        pieces, work, Path(out) / "state", workers=workers, whole=partial(_is_whole, Path(out)),
+        progress=progress,
+    )  # fmt: skip
     rows, left_out = [], list(reading.left_out)
-    for name, video, outcome in zip(names, reading.videos, outcomes, strict=True):
-        source = str(video.path.relative_to(place))
+    for name, video, source, outcome in zip(names, reading.videos, sources, outcomes, strict=True):
         if "failed" in outcome:
-            left_out.append({"path": source, "reason": str(outcome["failed"])})
+            left_out.append({"path": str(source), "reason": str(outcome["failed"])})
         else:
-            rows.append(_row(name, video, source, corpus, chosen, outcome))
+            rows.append(_row(name, video, str(source), corpus, chosen, outcome))
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in left_out)
     write_atomic(Path(out) / LEFT_OUT_NAME, lines)
     if not rows:
@@ -127,10 +135,21 @@ def prepare_faces(
     return write_manifest(out, rows)
 
 
-def _name_of(relative: Path) -> str:
-    """Return a file name for what is made of a video: its path, made harmless and unique by a hash."""
-    readable = re.sub(r"[^\w.-]+", "_", "-".join(relative.with_suffix("").parts)).strip("._")
-    return f"{readable[-80:]}-{hashlib.sha256(str(relative).encode()).hexdigest()[:8]}"
+def _source_of(path: Path, root: Path) -> Path:
+    """Return a video's path below the corpus, or the whole of it where a list names it elsewhere."""
+    return path.relative_to(root) if path.is_relative_to(root) else path
+
+
+def _name_of(source: Path) -> str:
+    """Return a file name for what is made of a video: its path, made harmless, short and unique by a hash."""
+    readable = re.sub(r"[^\w.-]+", "_", "-".join(source.with_suffix("").parts)).strip("._")
+    digest = hashlib.sha256(os.fsencode(source)).hexdigest()[:8]
+    return f"{readable.encode()[-80:].decode(errors='ignore')}-{digest}"
+
+
+def _is_whole(out: Path, outcome: Outcome) -> bool:
+    """Tell whether the faces of a video are still there."""
+    return "failed" in outcome or (out / "faces" / outcome.get("name", "") / POINTS_NAME).is_file()
 
 
 def _key(video: LabelledVideo, settings: FaceSettings) -> str:
@@ -140,7 +159,7 @@ def _key(video: LabelledVideo, settings: FaceSettings) -> str:
         for path in (video.path, video.mask)
         if path is not None and path.exists()
     ]
-    return sha256_of_json([settings, video.path, video.mask, facts])
+    return sha256_of_json([settings, video.label, video.path, video.mask, facts])
 
 
 def _row(
@@ -175,7 +194,7 @@ def _extract(out: Path, settings: FaceSettings, task: tuple[str, LabelledVideo])
     name, video = task
     faces, missed = extract_faces(video, settings)
     faces.save(out / "faces" / name)
-    return {"faces": len(faces.frames), "missed": missed}
+    return {"name": name, "faces": len(faces.frames), "missed": missed}
 
 
 def extract_faces(video: LabelledVideo, settings: FaceSettings) -> tuple[Faces, int]:
@@ -191,8 +210,9 @@ def extract_faces(video: LabelledVideo, settings: FaceSettings) -> tuple[Faces, 
     detector, landmarker = _finders()
     images, frames, boxes, landmarks = [], [], [], []
     last: Landmarks | None = None
-    missed = 0
-    for number, frame in _spread(video.path, settings.count):
+    missed, shape, room = 0, (0, 0), 0
+    for number, frame, border in _spread(video.path, settings.count):
+        shape, room = (frame.shape[0], frame.shape[1]), border
         found = _find(frame, last, detector, landmarker, settings.smallest)
         if found is None:
             missed += 1
@@ -206,8 +226,8 @@ def extract_faces(video: LabelledVideo, settings: FaceSettings) -> tuple[Faces, 
     if not frames:
         raise FaceNotFound("no face in the video", found=f"{missed} frames looked at")
     numbers, squares = np.array(frames), np.array(boxes, np.float32)
-    masks = _masks(video, numbers, squares, settings.size)
-    return Faces(np.stack(images), masks, numbers, squares, np.stack(landmarks)), missed
+    masks = _masks(video, numbers, squares, settings.size, shape, room)
+    return Faces(np.stack(images), masks, numbers, squares - room, np.stack(landmarks)), missed
 
 
 @cache
@@ -243,21 +263,20 @@ def _crop_of(points: NDArray[np.float32], margin: float) -> CropBox:
     return CropBox((float(x), float(y)), margin * float((high - low).max()))
 
 
-def _spread(path: Path, count: int) -> Iterator[tuple[int, Image]]:
-    """Give at most ``count`` evenly spaced frames of a video or folder of pictures, with their numbers."""
+def _spread(path: Path, count: int) -> Iterator[tuple[int, Image, int]]:
+    """Give at most ``count`` evenly spaced frames of a video or folder of pictures, their numbers and their borders."""
     if path.is_dir():
         pictures = [p for p in path.iterdir() if p.suffix.lower() in _PICTURES]
         pictures.sort(key=lambda p: (len(p.stem), p.stem))
         for number in _even(len(pictures), count):
-            yield number, _bordered(read_image(pictures[number]))
+            yield number, *_bordered(read_image(pictures[number]))
         return
-    reader = VideoReader(path)
-    total = reader.info.frames or sum(1 for _ in reader)
-    wanted = set(_even(total, count))
-    with reader:
+    # Counted, for declared numbers are guesses in many containers and wrong in files that were cut off.
+    wanted = set(_even(count_packets(path), count))
+    with VideoReader(path) as reader:
         for number, frame in enumerate(reader):
             if number in wanted:
-                yield number, frame
+                yield number, frame, 0
             if number >= max(wanted):
                 return
 
@@ -272,15 +291,30 @@ def _even(total: int, count: int) -> list[int]:
     return np.unique(np.linspace(0, max(total - 1, 0), count).round().astype(int)).tolist()
 
 
-def _bordered(image: Image) -> Image:
+def _bordered(image: Image) -> tuple[Image, int]:
     room = round(_ROOM * max(image.shape[:2]))
-    return np.asarray(cv2.copyMakeBorder(image, room, room, room, room, cv2.BORDER_REPLICATE))
+    bordered = cv2.copyMakeBorder(image, room, room, room, room, cv2.BORDER_REPLICATE)
+    return np.asarray(bordered), room
 
 
 def _masks(
-    video: LabelledVideo, frames: NDArray[np.int64], boxes: NDArray[np.float32], size: int
+    video: LabelledVideo,
+    frames: NDArray[np.int64],
+    boxes: NDArray[np.float32],
+    size: int,
+    shape: tuple[int, int],
+    room: int,
 ) -> NDArray[np.uint8] | None:
-    """Cut the known masks like the faces; authentic videos have empty ones, others without a file None."""
+    """Cut the known masks like the faces; authentic videos have empty ones, others without a file None.
+
+    Args:
+        video: The video.
+        frames: Numbers of the frames.
+        boxes: Of the faces, px of the frames with their borders.
+        size: Side of the pictures, px.
+        shape: (height, width) of the frames with their borders.
+        room: Width of the border, px.
+    """
     if video.label != FORGED:
         return np.zeros((len(frames), size, size), np.uint8)
     if video.mask is None:
@@ -297,6 +331,26 @@ def _masks(
     cut = []
     for number, (left, top, right, bottom) in zip(frames, boxes, strict=True):
         crop = CropBox((float(left + right) / 2, float(top + bottom) / 2), float(right - left))
-        grey = np.repeat(pictures[int(number)][..., None], 3, axis=-1)
+        grey = np.repeat(_fitted(pictures[int(number)], shape, room)[..., None], 3, axis=-1)
         cut.append(crop.cut(grey, size)[..., 0])
     return np.stack(cut)
+
+
+def _fitted(mask: NDArray[np.uint8], shape: tuple[int, int], room: int) -> NDArray[np.uint8]:
+    """Return a mask at the size of its frame, with the frame's border; nothing is forged there.
+
+    Raises:
+        InputError: If its sides are in another proportion.
+    """
+    height, width = shape[0] - 2 * room, shape[1] - 2 * room
+    if abs(mask.shape[0] * width - mask.shape[1] * height) > _CROOKED * mask.shape[0] * width:
+        raise InputError(
+            "a mask has other proportions than its video",
+            found=mask.shape,
+            expected=(height, width),
+        )
+    if mask.shape != (height, width):
+        mask = np.asarray(
+            cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8
+        )
+    return np.pad(mask, room)

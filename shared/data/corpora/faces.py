@@ -48,6 +48,8 @@ class Faces:
     def save(self, folder: Path) -> None:
         """Write the pictures, and the points last: a folder with points is whole."""
         folder.mkdir(parents=True, exist_ok=True)
+        for stale in (folder / POINTS_NAME, *folder.glob("*.png")):
+            stale.unlink(missing_ok=True)
         for place, number in enumerate(self.frames):
             write_image(folder / f"{number:06d}.png", self.images[place])
             if self.masks is not None:

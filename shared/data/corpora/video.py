@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -141,7 +142,7 @@ def hold_out(videos: Sequence[LabelledVideo], share: float = HELD_OUT) -> list[L
     first = {int(number): names[at] for at, number in reversed(list(enumerate(group)))}
     taken: set[int] = set()
     room = share * len(train)
-    for number in sorted(size, key=lambda n: hashlib.sha256(first[n].encode()).digest()):
+    for number in sorted(size, key=lambda n: hashlib.sha256(os.fsencode(first[n])).digest()):
         if size[number] <= room or (not taken and size[number] <= 0.5 * len(train)):
             taken.add(number)
             room -= size[number]

@@ -23,7 +23,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress as RichProgress
 
-from shared.custody import sha256_of_json, write_atomic
+from shared.beside import writing
+from shared.custody import sha256_of, sha256_of_json, write_atomic
 from shared.data.clip import SPLITS, Clip
 from shared.data.forgery.chain import QUALITIES, deliver, draw_delivery, resized, weight_of
 from shared.data.forgery.encoding import Weight
@@ -91,7 +92,8 @@ def build(
         raise InputError("unknown quality", found=unknown, expected=" | ".join(QUALITIES))
     root = Path(out)
     for folder in ("clips", "known"):
-        (root / folder).mkdir(parents=True, exist_ok=True)
+        with writing(root / folder):
+            (root / folder).mkdir(parents=True, exist_ok=True)
     # The corpus may have changed since an earlier build of this process.
     _manifest.cache_clear()
     _shot.cache_clear()
@@ -102,11 +104,43 @@ def build(
     # The small splits first: whoever waits for the training people can already look at the others.
     plans.sort(key=lambda plan: SPLITS.index(plan.target.split), reverse=True)
     facts = [replace(site, corpus=Path(), out=Path())]
-    pieces = [Piece(plan.name, sha256_of_json([*facts, plan]), plan) for plan in plans]
+    content = _Content(Path(corpus))
+    pieces = [
+        Piece(plan.name, sha256_of_json([*facts, plan, content.of(plan)]), plan) for plan in plans
+    ]
     outcomes = run_pieces(
-        pieces, partial(_make, site), root / "state", workers=workers, progress=progress
-    )
+        pieces, partial(_make, site), root / "state", workers=workers, whole=partial(_is_whole, root),
+        progress=progress,
+    )  # fmt: skip
     return _collect(root, plans, outcomes, impossible)
+
+
+class _Content:
+    """Hashes of what clips show and say, each file's found once."""
+
+    def __init__(self, corpus: Path) -> None:
+        self._manifest = read_manifest(corpus)
+        self._known: dict[str, str] = {}
+
+    def of(self, plan: Plan) -> list[str]:
+        """Return those of all clips that an output is made of."""
+        clips = (plan.target, *plan.own, *plan.others)
+        return [self._hash(name) for c in clips for name in (c.video, c.audio, c.truth) if name]
+
+    def _hash(self, name: str) -> str:
+        if name not in self._known:
+            path = self._manifest.path(name)
+            self._known[name] = sha256_of(path) if path.is_file() else "missing"
+        return self._known[name]
+
+
+def _is_whole(root: Path, outcome: Outcome) -> bool:
+    """Tell whether what was made is still there; a failure is, until its sources change."""
+    return all(
+        (root / place).is_file()
+        for row in outcome.get("clips", ())
+        for place in (row["video"], row["extra"]["known"])
+    )
 
 
 def _families(families: Sequence[str] | None, reenact: str | None) -> tuple[str, ...]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -92,6 +94,73 @@ def test_masks_are_cut_like_the_faces(tmp_path, kind):
     left, right = faces.boxes[:, 0], faces.boxes[:, 2]
     wanted = (4 * faces.frames + 128 - left) / (right - left) * 64
     assert np.abs(edges - wanted[:, None]).max() < 1.5
+
+
+def test_masks_of_half_the_size_and_of_picture_folders_lie_right(tmp_path):
+    face = cv2.resize(PORTRAIT[30:190, 60:220], (224, 224), interpolation=cv2.INTER_AREA)
+    (tmp_path / "pictures").mkdir()
+    for number in range(3):
+        write_image(tmp_path / "pictures" / f"{number}.png", face)
+    masks = np.zeros((3, 112, 112), np.uint8)
+    masks[:, :, 56:] = 255
+    mask = Known(masks, np.zeros((3, 68, 2), np.float32)).save(tmp_path / "m.npz")
+    video = LabelledVideo(tmp_path / "pictures", "forged", "test", mask=mask)
+    faces, _ = extract_faces(video, BRIEF)
+    left, right = faces.boxes[:, 0], faces.boxes[:, 2]
+    assert (left < right).all() and (right < 300).all()
+    edges = (faces.masks > 127).argmax(axis=-1)[:, 32]
+    np.testing.assert_allclose(edges, (112 - left) / (right - left) * 64, atol=1.5)
+
+
+def test_a_mask_of_other_proportions_is_refused(tmp_path):
+    mask = Known(np.zeros((7, 256, 256), np.uint8), np.zeros((7, 68, 2))).save(tmp_path / "m.npz")
+    video = LabelledVideo(film(tmp_path / "a.mp4"), "forged", "test", mask=mask)
+    with pytest.raises(InputError, match="proportions"):
+        extract_faces(video, BRIEF)
+
+
+def test_pictures_are_spread_over_what_is_there_not_over_what_is_declared(tmp_path):
+    """A file that was cut off still declares all of its frames."""
+    with av.open(str(tmp_path / "b.avi"), "w") as container:
+        stream = container.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 256, 256, "yuvj420p"
+        for _ in range(40):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(PORTRAIT, format="rgb24")))
+        container.mux(stream.encode())
+    content = (tmp_path / "b.avi").read_bytes()
+    (tmp_path / "b.avi").write_bytes(content[: int(0.6 * len(content))])
+    faces, _ = extract_faces(LabelledVideo(tmp_path / "b.avi", "authentic", "test"), BRIEF)
+    assert len(faces.frames) == 3 and 20 < faces.frames[-1] < 39
+
+
+def test_a_video_that_changed_its_label_loses_its_masks(tmp_path):
+    film(tmp_path / "corpus/a.mp4")
+    film(tmp_path / "corpus/b.mp4")
+    told = []
+    for label in ("real", "fake"):
+        lines = f"path,label\na.mp4,{label}\nb.mp4,real\n"
+        (tmp_path / "corpus/labels.csv").write_text(lines)
+        manifest = prepare_faces("plain", tmp_path / "corpus", tmp_path / "out", settings=BRIEF)
+        told.append(faces_of(manifest, manifest.clips[0]).masks is None)
+    assert told == [False, True]
+
+
+def test_faces_that_were_deleted_are_made_again(corpus, tmp_path):
+    manifest = prepare_faces("plain", corpus, tmp_path / "out", settings=BRIEF)
+    shutil.rmtree(manifest.path(manifest.clips[0].extra["faces"]))
+    again = prepare_faces("plain", corpus, tmp_path / "out", settings=BRIEF)
+    assert len(faces_of(again, again.clips[0]).frames) == 3
+
+
+def test_videos_elsewhere_and_names_of_other_encodings_are_read(corpus, tmp_path):
+    film(tmp_path / "elsewhere/c.mp4")
+    (corpus / "real/anna/a.mp4").rename(
+        corpus / "real" / b"caf\xe9.mp4".decode(errors="surrogateescape")
+    )
+    assert len(prepare_faces("plain", corpus, tmp_path / "one", settings=BRIEF)) == 2
+    (corpus / "labels.csv").write_text(f"path,label\n{tmp_path}/elsewhere/c.mp4,real\n")
+    manifest = prepare_faces("plain", corpus, tmp_path / "two", settings=BRIEF)
+    assert manifest.clips[0].source == f"plain: {tmp_path}/elsewhere/c.mp4"
 
 
 def test_a_mask_that_is_too_short_is_no_mask(tmp_path):

@@ -10,6 +10,7 @@ import pytest
 
 from shared.data.corpora.registry import CORPORA, read_corpus
 from shared.data.corpora.video import LabelledVideo, Reading, hold_out
+from shared.data.splits import split_by_identity
 from shared.errors import InputError
 
 
@@ -189,20 +190,60 @@ def test_plain_folders_and_plain_csv(tmp_path):
     rows = {video.path.name: video for video in reading.videos}
     assert (rows["notes.mp4"].persons, rows["notes.mp4"].family) == (("carl", "dora"), "gan")
     assert rows["a.mp4"].family == ""
-    assert [row["path"] for row in reading.left_out] == ["gone.mp4"]
+    assert {row["path"]: row["reason"] for row in reading.left_out} == {
+        "gone.mp4": "in labels.csv, but no such file",
+        "test/fake/b.mp4": "not in labels.csv",
+    }
+
+
+def test_plain_loses_no_video_silently(tmp_path):
+    touch(tmp_path, "real/a.mp4", "deepfake/b.mp4", "training/fake/c.mp4", "fake/x+y.mp4")
+    reading = read_corpus("plain", tmp_path)
+    assert {video.persons for video in reading.videos} == {("a",), ("x+y",)}
+    assert [row["path"] for row in reading.left_out] == ["deepfake/b.mp4", "training/fake/c.mp4"]
+    assert all("real or fake" in row["reason"] for row in reading.left_out)
+
+
+def test_people_who_share_a_video_get_one_split(tmp_path):
+    """Ten people in a ring of swaps: split by the first of two, nearly every pair would be torn."""
+    names = [f"{n}.mp4" for n in range(10)]
+    touch(tmp_path, *names, *[f"alone{n}.mp4" for n in range(30)])
+    lines = [f"{name},fake,p{n}+p{(n + 1) % 10}\n" for n, name in enumerate(names)]
+    lines += [f"alone{n}.mp4,real,q{n}\n" for n in range(30)]
+    (tmp_path / "labels.csv").write_text("path,label,person\n" + "".join(lines))
+    videos = read_corpus("plain", tmp_path).videos
+    assert len({video.split for video in videos if len(video.persons) == 2}) == 1
+    alone = {video.persons[0]: video.split for video in videos if len(video.persons) == 1}
+    assert alone == split_by_identity(alone)
 
 
 @pytest.mark.parametrize(
     "text",
     ["path\na.mp4\n", "path,label\na.mp4,maybe\n", "path,label,split\na.mp4,real,later\n",
-     "path,label,person,split\na.mp4,real,x,train\nb.mp4,real,x,test\n"],
-    ids=["no label", "unknown label", "unknown split", "one person in two splits"],
+     "path,label,person,split\na.mp4,real,x,train\nb.mp4,real,x,test\n", "path,label\na.mp4\n",
+     "path,label\ncaf\udce9.mp4,real\n"],
+    ids=["no label", "unknown label", "unknown split", "one person in two splits", "short", "not UTF-8"],
 )  # fmt: skip
 def test_a_wrong_csv_is_refused(tmp_path, text):
     touch(tmp_path, "a.mp4", "b.mp4")
-    (tmp_path / "labels.csv").write_text(text)
+    (tmp_path / "labels.csv").write_text(text, "utf-8", "surrogateescape")
     with pytest.raises(InputError):
         read_corpus("plain", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("metadata.json", "[]"),
+        ("metadata.json", '{"a.mp4": "FAKE"}'),
+        ("labels.csv", "name,label\n1,0\n"),
+    ],
+)
+def test_wrong_labels_of_dfdc_are_refused(tmp_path, name, text):
+    touch(tmp_path, "test/a.mp4")
+    (tmp_path / "test" / name).write_text(text)
+    with pytest.raises(InputError, match=name):
+        read_corpus("dfdc", tmp_path)
 
 
 @pytest.mark.parametrize("name", CORPORA)

@@ -15,7 +15,7 @@ from shared.data.forgery.known import Known, dataset_of, is_forged, known_of
 from shared.data.forgery.plan import choose_people, plan_forgeries
 from shared.data.manifest import read_manifest, write_manifest
 from shared.data.marionette.pack import SAMPLE_ROOT, sample_pack
-from shared.errors import InputError
+from shared.errors import InputError, OutputError
 from shared.media.video import VideoReader, probe
 
 BRIEF = {"longest": 8, "qualities": ("c40",), "seed": 4}
@@ -43,8 +43,8 @@ def test_every_clip_comes_authentic_and_forged_through_one_chain(built):
         own, forged = rows[f"c40-authentic-{target}"], rows[f"c40-swap-{target}"]
         assert (is_forged(own), is_forged(forged)) == (False, True)
         ways = [dict(clip.extra["chain"]) for clip in (own, forged)]
-        assert all(30 < way.pop("crf") <= 51 for way in ways)
-        for own_draw in ("seed", "grain", "tint", "share"):
+        assert all(30 < way.pop("crf")["ahead"] <= 51 for way in ways)
+        for own_draw in ("seed", "grain", "tint"):
             assert ways[0].pop(own_draw) != ways[1].pop(own_draw)
         assert ways[0] == ways[1]
         assert own.size == forged.size
@@ -176,3 +176,21 @@ def test_masks_round_trip_and_other_files_are_refused(tmp_path, generator):
     (tmp_path / "b.npz").write_bytes(b"nothing")
     with pytest.raises(InputError, match="no masks"):
         Known.load(tmp_path / "b.npz")
+
+
+def test_a_build_notices_what_changed_and_what_is_gone(corpus, built, tmp_path):
+    own = tmp_path / "corpus"
+    (own / "clips").mkdir(parents=True)
+    for path in (SAMPLE_ROOT / "clips").iterdir():
+        (own / "clips" / path.name).write_bytes(path.read_bytes())
+    (own / "manifest.jsonl").write_bytes((corpus / "manifest.jsonl").read_bytes())
+    options = {"families": ["swap"], **BRIEF}
+    first = build(own, tmp_path / "out", **options)
+    times = {clip.id: first.path(clip.video).stat().st_mtime_ns for clip in first}
+    gone = first.clips[0]
+    first.path(gone.video).unlink()
+    again = build(own, tmp_path / "out", **options)
+    made = {c.id for c in again if again.path(c.video).stat().st_mtime_ns != times[c.id]}
+    assert made == {gone.id}
+    with pytest.raises(OutputError):
+        build(own, own / "manifest.jsonl" / "out", **options)
