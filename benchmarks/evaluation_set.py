@@ -172,15 +172,17 @@ def evaluation_set(
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{seed + number}.npz" for number in range(people)]
-    if all(path.is_file() for path in paths):
-        return folder
     names = [take.name for take in plan(np.random.default_rng(0))]
     facts = {"seed": seed, "size": size, "looks": looks is not None, "takes": names}
-    path = folder / FACTS_NAME
-    if path.is_file() and json.loads(path.read_text("utf-8")) != facts:
+    path, whole = folder / FACTS_NAME, all(path.is_file() for path in paths)
+    held = json.loads(path.read_text("utf-8")) if path.is_file() else facts
+    # Who only reads a whole set need not have the looks that it was made with.
+    if held != facts and not (whole and looks is None and held == {**facts, "looks": True}):
         raise InputError(
             f"{folder} holds another evaluation set", fix="choose another folder, or the same looks"
         )
+    if whole:
+        return folder
     write_atomic(path, json.dumps(facts, indent=1))
     for number, target in enumerate(paths):
         if not target.is_file():

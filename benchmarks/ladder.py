@@ -10,6 +10,7 @@ which ``benchmarks tables`` makes the page; no figure is typed::
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,10 @@ def figures_of(record: str | Path | dict[str, Any], model: str) -> dict[str, flo
     if model not in FIGURES:
         raise InputError("unknown model", found=model, expected=" | ".join(FIGURES))
     content = record if isinstance(record, dict) else json.loads(Path(record).read_text("utf-8"))
-    values = {fact["figure"]: fact["value"] for fact in content["result"]["rows"]}
+    rows = content["result"]["rows"]
+    if model.startswith("target-"):
+        rows = _of_target(rows, model.removeprefix("target-"))
+    values = {fact["figure"]: fact["value"] for fact in rows}
     found = {name: values[name] for name in FIGURES[model] if values.get(name) is not None}
     if not found:
         raise InputError(
@@ -101,6 +105,17 @@ def figures_of(record: str | Path | dict[str, Any], model: str) -> dict[str, flo
             expected=FIGURES[model],
         )
     return found
+
+
+def _of_target(rows: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    """Return the main table of one target, with its figures named by the attack alone."""
+    mark = "AUC of "
+    return [
+        {**fact, "figure": fact["figure"].removeprefix(mark)}
+        for fact in rows
+        if re.fullmatch(rf"{re.escape(name)}, \d+ epochs", fact.get("table", ""))
+        and fact["figure"].startswith(mark)
+    ]
 
 
 def add_rung(path: str | Path, rung: Rung) -> Path:

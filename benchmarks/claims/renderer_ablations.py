@@ -28,7 +28,7 @@ from torch.utils.data import DataLoader
 from benchmarks.claims.renderer import CLAIMS, Judged, finite, judge
 from benchmarks.evaluation_set import Subject
 from benchmarks.tables import Rows, row
-from shared.custody import write_atomic
+from shared.custody import sha256_of_json, write_atomic
 from shared.data.manifest import Manifest
 from shared.errors import InputError
 from shared.face.head_model import LANDMARKS_478
@@ -222,16 +222,16 @@ def seconds_a_step(
 
 
 def _plan(
-    path: Path, minutes: float, bank: FrameBank, config: RendererConfig, **sizes: int
+    path: Path, minutes: float, bank: FrameBank, config: RendererConfig, **facts: Any
 ) -> dict[str, Any]:
     """Return how long everything is trained: as written down before, or by timing the full renderer."""
     if path.is_file():
         plan = dict(json.loads(path.read_text("utf-8")))
-        if any(plan[name] != value for name, value in sizes.items()):
+        if any(plan.get(name) != value for name, value in {"minutes": minutes, **facts}.items()):
             raise InputError(f"{path.parent} holds another experiment", fix="choose another folder")
         return plan
-    pace = seconds_a_step(VARIANTS["full"], bank, config, sizes["batch_size"], sizes["seed"])
-    plan = {"steps": max(1, int(minutes * 60 / pace)), "minutes": minutes, **sizes}
+    pace = seconds_a_step(VARIANTS["full"], bank, config, facts["batch_size"], facts["seed"])
+    plan = {"steps": max(1, int(minutes * 60 / pace)), "minutes": minutes, **facts}
     write_atomic(path, json.dumps(plan, indent=1))
     return plan
 
@@ -288,9 +288,12 @@ def ablate(
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     bank = load_bank(corpus.where(split="train"), size, folder / "cache")
+    learnt = [clip.id for clip in corpus.where(split="train")]
+    shown = [int(subject.bank.frames.astype(np.int64).sum()) for subject in subjects]
     plan = _plan(
-        folder / "plan.json", minutes, bank, config, size=size, batch_size=batch_size, seed=seed
-    )
+        folder / "plan.json", minutes, bank, config, size=size, batch_size=batch_size, seed=seed,
+        of=sha256_of_json([config, learnt, shown]),
+    )  # fmt: skip
     rows: Rows = []
     for name in names:
         done = folder / name / "rows.json"

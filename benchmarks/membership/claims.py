@@ -65,9 +65,11 @@ def claim_rows(aged: list[tuple[Subject, Lines]], robust: Robust, draws: Draws) 
     for asked, name in _ROBUSTNESS.items():
         rows += _more_robust(oldest, robust, draws, facts, asked, name)
     rows += [_drc_beats_rest(subject, found, draws, facts) for subject, found in aged]
-    controls = model_free(lines)
+    controls = {label: _turned(scores) for label, scores in model_free(lines).items()}
+    if not controls:
+        return rows
     best = best_of(controls)
-    turned = _turned(controls[best])
+    turned = controls[best]
     limit = "within the limit" if auc(*turned.pair) <= CONTROL_LIMIT else "above the limit"
     rows.append(
         row(

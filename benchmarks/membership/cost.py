@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
-import resource
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmarks import memory
 from benchmarks.membership.plan import Plan, by_name
 from benchmarks.membership.subjects import Subject
 from benchmarks.tables import Rows, row
@@ -163,7 +163,7 @@ def _peak_of_run(folder: Path, pictures: int) -> float:
     target, images, captions = _opened(folder)
     texts = [captions[index % len(captions)] for index in range(pictures)]
     score_images(Structural(), target, repeated(images, pictures), texts, 50)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    return memory.peak_megabytes()
 
 
 def _opened(folder: Path) -> tuple[Target, Tensor, list[str]]:

@@ -16,6 +16,7 @@ from forensics.membership.pictures import as_pictures
 from forensics.membership.protocol import Attack
 from forensics.membership.registry import settings_of
 from forensics.membership.run import score_images
+from forensics.membership.score_cache import ForeignScores
 from shared.custody import sha256_of_json
 from shared.errors import ToolkitError
 
@@ -60,7 +61,11 @@ class Scorer:
     seed: int
 
     def __call__(self, attack: Attack, subject: Subject, distortion: str = NONE) -> ClassScores:
-        """Return the scores of a subject's pictures, or why this attack cannot judge this target."""
+        """Return the scores of a subject's pictures, or why this attack cannot judge this target.
+
+        Raises:
+            ForeignScores: If finished scores of this name are of another model: of another seed, or trained anew.
+        """
         self.out.mkdir(parents=True, exist_ok=True)
         key = sha256_of_json([settings_of(attack), distortion, self.seed])[:12]
         cache = self.out / f"{subject.name}-{subject.age}-{attack.name}-{key}.jsonl"
@@ -70,6 +75,8 @@ class Scorer:
                 attack, subject.target, as_pictures(images), subject.captions,
                 self.batch_size, self.seed, cache,
             )  # fmt: skip
+        except ForeignScores:
+            raise
         except ToolkitError as error:
             return ClassScores(np.zeros(0), np.zeros(0), 0.0, str(error))
         values = scores.oriented

@@ -14,6 +14,10 @@ Finished = tuple[float, float]
 """The score of a picture, and its U-Net evaluations."""
 
 
+class ForeignScores(InputError):
+    """Finished scores belong to another run."""
+
+
 class ScoreCache:
     """One JSON object a line; the first line names the run, so that scores of two runs never mix.
 
@@ -32,7 +36,8 @@ class ScoreCache:
         """Return picture key -> what all processes of earlier runs found.
 
         Raises:
-            InputError: If the file is damaged or belongs to another run.
+            InputError: If the file is damaged.
+            ForeignScores: If it belongs to another run.
         """
         beside = sorted(self._whole.parent.glob(f"{self._whole.name}.[0-9]*"))
         done: dict[str, Finished] = {}
@@ -67,7 +72,7 @@ class ScoreCache:
                 f"{path} is no list of scores", found=error, fix="choose another cache file"
             ) from error
         if not belongs:
-            raise InputError(
+            raise ForeignScores(
                 f"{path} belongs to another run",
                 found="another attack, settings, model or seed",
                 fix="choose another cache file, or delete this one",

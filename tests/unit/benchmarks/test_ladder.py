@@ -34,6 +34,13 @@ def test_figures_are_read_from_a_record_of_the_right_kind(tmp_path):
     rows = [row("PSNR", 30.5, status="tiny"), row("weather", 3.0, status="tiny")]
     path = write_record(tmp_path / "renderer.json", RunRecord("benchmarks.renderer"), rows)
     assert figures_of(path, "renderer") == {"PSNR": 30.5}
+    table = {"table": "emoji, 800 epochs"}
+    rows = [
+        row("PIA", 5.5, status="tiny", unit="ms", table="Cost, emoji"), row("AUC of PIA", 0.9, status="tiny", **table),
+        row("AUC of PIA", 0.6, status="tiny", table="emoji-1000, 400 epochs"),
+    ]  # fmt: skip
+    held = write_record(tmp_path / "membership.json", RunRecord("benchmarks.membership"), rows)
+    assert figures_of(held, "target-emoji") == {"PIA": 0.9}
     with pytest.raises(InputError, match="no figure of opt"):
         figures_of(path, "opt")
     with pytest.raises(InputError, match="unknown model"):
