@@ -27,11 +27,13 @@ class EfficientNetSize:
         image: Side of the pictures, px.
         width: Multiplier of channels. B4: 1.4.
         depth: Multiplier of repetitions. B4: 1.8.
+        padding: Numbers of the halving blocks that pad on one side more, as converted checkpoints list them.
     """
 
     image: int = 380
     width: float = 1.4
     depth: float = 1.8
+    padding: tuple[int, ...] = ()
 
 
 SIZES: dict[str, EfficientNetSize] = {
@@ -60,8 +62,9 @@ class EfficientNet(nn.Module):
         config = self.model.config
         self.width: int = config.hidden_dim
         self.size = EfficientNetSize(
-            config.image_size, config.width_coefficient, config.depth_coefficient
-        )
+            config.image_size, config.width_coefficient, config.depth_coefficient,
+            tuple(config.depthwise_padding),
+        )  # fmt: skip
         blocks = [block.projection.project_bn.num_features for block in self.model.encoder.blocks]
         ends = _last_of_each_scale(self.model)
         self.widths: tuple[int, ...] = (*(blocks[end] for end in ends[:-1]), self.width)
@@ -90,7 +93,7 @@ def _last_of_each_scale(model: EfficientNetModel) -> list[int]:
 def _built(size: EfficientNetSize) -> EfficientNetModel:
     config = EfficientNetConfig(
         width_coefficient=size.width, depth_coefficient=size.depth, image_size=size.image,
-        hidden_dim=int(1280 * size.width + 4) // 8 * 8,
+        hidden_dim=int(1280 * size.width + 4) // 8 * 8, depthwise_padding=list(size.padding),
         # torch's meaning of momentum is one minus the authors' 0.99, which transformers hands on as it is
         batch_norm_momentum=0.01,
     )  # fmt: skip
@@ -110,8 +113,9 @@ def _loaded(folder: Path) -> EfficientNetModel:
     if not (folder / "config.json").is_file():
         raise WeightsError(f"no transformers checkpoint in {folder}", expected="config.json in it")
     try:
+        # It comes in evaluation mode, and Lightning leaves it there.
         return EfficientNetModel.from_pretrained(
             folder, local_files_only=True, use_safetensors=True
-        )
+        ).train()
     except (OSError, ValueError, RuntimeError) as error:
         raise WeightsError(f"{folder} holds no EfficientNet", found=error) from error

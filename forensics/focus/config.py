@@ -257,7 +257,9 @@ def ablations(profile: FocusProfile) -> dict[str, FocusProfile]:
         for name, (config, chosen) in arms.items()
     }
     at_once = replace(profile.recipe, settle=0.0)
-    return grid | {"all terms from the start": replace(profile, recipe=at_once)}
+    grid |= {"all terms from the start": replace(profile, recipe=at_once)}
+    # A switch that the profile has set already would train the full method again under another name.
+    return {name: arm for name, arm in grid.items() if name == "full" or arm != grid["full"]}
 
 
 def _grown_convnext(config: FocusConfig) -> ConvNextSize:

@@ -48,7 +48,7 @@ def equivariance(map_moved: Tensor, map_of_moved: Tensor, inside: Tensor) -> Ten
 def union_coverage(fused: Tensor, first: Tensor, second: Tensor, labels: Tensor) -> Tensor:
     """``mean max(0, max(m_1, m_2) - m_f)`` over the forged faces: what either view finds stays found.
 
-    The views are not moved by it: only the fusion is.
+    What they found is fixed; the fusion is moved, and with it the views that it mixes, the weaker one most.
     """
     either = torch.maximum(first, second).detach()
     return _mean_where(F.relu(either - fused).mean((1, 2, 3)), labels == 1)

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from shared.layers.precision import full_precision
+
 _LUMINANCE = (0.299, 0.587, 0.114)
 _DCT_BLOCK = 8
 _GAIN = 4.0
@@ -108,12 +110,14 @@ def random_moves(
     return theta.to(like)
 
 
+@full_precision
 def moved(pictures: Tensor, theta: Tensor) -> Tensor:
     """Return ``T(x)``: pictures or maps ``(B, C, H, W)`` resampled where ``theta`` says, mirrored at the border."""
     grid = F.affine_grid(theta, list(pictures.shape), align_corners=False)
     return F.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
 
 
+@full_precision
 def inside(theta: Tensor, shape: torch.Size) -> Tensor:
     """Return ``(B, 1, H, W)`` 1 where a moved map of this shape shows what lies within the picture."""
     grid = F.affine_grid(theta, list(shape), align_corners=False)

@@ -56,36 +56,43 @@ class Augment:
         self.generator, self.strength = generator, strength
         self.units, self.points = mirrored_units(), mirrored_points()
         canonical = torch.from_numpy(HeadModel.load().landmark_bases("478")[0]).float()
+        self._device = torch.device("cpu")
         self.canonical = canonical[:, :2] * torch.tensor([8.0, -8.0])
 
     def __call__(self, batch: Batch) -> Batch:
         """Return a changed copy of a batch of :func:`synthesis.renderer.dataset.gather`."""
         batch = dict(batch)
+        self._device = batch["source"].device
         if self.strength <= 0:
             return batch
-        if self._uniform(()) < 0.5:
+        if self._number() < 0.5:
             batch = self._mirror(batch)
         batch = self._zoom(batch)
         batch = self._texture(batch)
         batch = self._colour(batch)
         return self._sensor(batch)
 
+    # Drawn on the CPU wherever the batch lies, so that a seed means the same on every machine.
+    def _number(self, low: float = 0.0, high: float = 1.0) -> float:
+        return float(torch.rand((), generator=self.generator)) * (high - low) + low
+
     def _uniform(self, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0) -> Tensor:
-        return torch.rand(shape, generator=self.generator) * (high - low) + low
+        drawn = torch.rand(shape, generator=self.generator) * (high - low) + low
+        return drawn.to(self._device)
 
     def _normal(self, shape: tuple[int, ...]) -> Tensor:
-        return torch.randn(shape, generator=self.generator)
+        return torch.randn(shape, generator=self.generator).to(self._device)
 
     def _mirror(self, batch: Batch) -> Batch:
         flipped = dict(batch)
         for name in ("source", "target"):
             flipped[name] = batch[name].flip(-1)
         for name in ("points_source", "points_driven"):
-            flipped[name] = batch[name][:, self.points] * torch.tensor([-1.0, 1.0])
+            flipped[name] = batch[name][:, self.points] * batch[name].new_tensor([-1.0, 1.0])
         for name in ("expression_source", "expression_driven"):
             flipped[name] = batch[name][:, self.units]
         for name in ("angles_source", "angles_driven"):
-            flipped[name] = batch[name] * torch.tensor([1.0, -1.0, -1.0])
+            flipped[name] = batch[name] * batch[name].new_tensor([1.0, -1.0, -1.0])
         return flipped
 
     def _zoom(self, batch: Batch) -> Batch:
@@ -110,15 +117,15 @@ class Augment:
         strength = (
             self._uniform((count, 1, 1, 1)) ** 2 * 0.7 * (self._uniform((count, 1, 1, 1)) < 0.5)
         )
-        cells = (4, 8, 16, 32)[int(self._uniform((), 0, 4))]
+        cells = (4, 8, 16, 32)[int(self._number(0, 4))]
         pattern = F.interpolate(
             self._normal((count, 3, cells, cells)), size=(64, 64), mode="bicubic"
         )
         grey = (self._uniform((count, 1, 1, 1)) < 0.5).float()
         pattern = grey * pattern.mean(1, keepdim=True) * 1.7 + (1 - grey) * pattern
         size = batch["source"].shape[-1]
-        canonical = self.canonical[list(MESH)].expand(count, -1, -1)
-        plain = Turn.flat(torch.eye(2).expand(count, 2, 2), len(MESH))
+        canonical = self.canonical[list(MESH)].to(self._device).expand(count, -1, -1)
+        plain = Turn.flat(torch.eye(2, device=self._device).expand(count, 2, 2), len(MESH))
         for picture, points in (("source", "points_source"), ("target", "points_driven")):
             near = batch[points][:, MESH]
             flow = resize_flow(mesh_flow(canonical, near, plain, 32, 0.03)[0][:, 0], size)
@@ -135,7 +142,7 @@ class Augment:
 
     def _colour(self, batch: Batch) -> Batch:
         count = len(batch["source"])
-        mix = torch.eye(3) + 0.12 * self._normal((count, 3, 3))
+        mix = torch.eye(3, device=self._device) + 0.12 * self._normal((count, 3, 3))
         gain = torch.exp(0.15 * self._normal((count, 3, 1, 1)))
         gamma = torch.exp(0.25 * self._normal((count, 1, 1, 1)))
         for name in ("source", "target"):
@@ -146,8 +153,8 @@ class Augment:
     def _sensor(self, batch: Batch) -> Batch:
         """Soften both frames together; give the source alone noise, since noise cannot be predicted."""
         count, _, size, _ = batch["source"].shape
-        if self._uniform(()) < 0.3:
-            small = int(size * float(self._uniform((), 0.5, 0.9)))
+        if self._number() < 0.3:
+            small = int(size * self._number(0.5, 0.9))
             for name in ("source", "target"):
                 coarse = F.interpolate(batch[name], size=(small, small), mode="area")
                 batch[name] = F.interpolate(coarse, size=(size, size), mode="bilinear")

@@ -50,6 +50,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from shared.layers.precision import full_precision
 from shared.layers.warp import gaussian_maps, identity_grid, resize_flow, warp
 from synthesis.renderer.config import CODE_SIZE, RendererConfig
 from synthesis.renderer.fissures import (
@@ -181,6 +182,7 @@ class Hourglass(nn.Module):
         return x
 
 
+@full_precision
 def mesh_flow(
     points_source: Tensor,
     points_driven: Tensor,
@@ -249,6 +251,7 @@ def _by_side(
     return points_source[:, order], points_driven[:, order], ordered, slices
 
 
+@full_precision
 def keypoint_flows(
     points_source: Tensor, points_driven: Tensor, affine: Tensor, size: int
 ) -> Tensor:

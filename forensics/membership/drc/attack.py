@@ -20,10 +20,10 @@ code                 paper, or its reading by others
 
 Differences from the paper. Known of it: a generative prior restores a degraded picture, natural pictures are compared
 by CLIP and faces by a face encoder. Ours, with their reasons: the attention mask comes from a vision transformer by
-path or else from saliency, and takes exactly the asked share; the restorer is the blending that the one known
-re-implementation used; what is known is encoded *without* the hidden part (``leak_free``), which that one did not
-do; K = 4 restorations instead of one, since one draw is noisy; the embedded comparator needs no download; similarity
-is measured in the hidden region, because the copied rest says nothing.
+path or else from saliency, and takes exactly the asked share; the restorer is DDNM and not the blending that the one
+known re-implementation used (the README compares them); what is known is encoded *without* the hidden part
+(``leak_free``), which that one did not do; K = 4 restorations instead of one, since one draw is noisy; the embedded
+comparator needs no download; similarity is measured in the hidden region, because the copied rest says nothing.
 """
 
 from __future__ import annotations

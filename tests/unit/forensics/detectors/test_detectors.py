@@ -173,10 +173,16 @@ def test_features_of_an_untrained_backbone_tell_pictures_apart(name):
 
 
 def test_an_efficientnet_from_a_folder_brings_its_own_sizes(tmp_path):
-    known = EfficientNet(SIZES["smoke"])
+    own = replace(SIZES["smoke"], padding=(1,))
+    known = EfficientNet(own)
     known.model.save_pretrained(tmp_path)
     again = EfficientNet(SIZES["cpu"], tmp_path)
-    assert again.size == SIZES["smoke"]
+    assert again.size == own
+    assert all(module.training for module in again.modules())
+    rebuilt = EfficientNet(again.size)
+    rebuilt.load_state_dict(again.state_dict())
+    faces = torch.rand(1, 3, 64, 64)
+    torch.testing.assert_close(rebuilt.eval()(faces), again.eval()(faces))
     strides = [64 / f.shape[-1] for f in again.eval().pyramid(torch.rand(1, 3, 64, 64))]
     assert strides == [2, 4, 8, 16, 32]
     assert [f.shape[1] for f in again.pyramid(torch.rand(1, 3, 64, 64))] == list(again.widths)

@@ -49,7 +49,7 @@ def test_real_suppression_area_and_agreement(rng):
     assert losses.agreement(*tensors(maps, other, LABELS)).item() == pytest.approx(apart)
 
 
-def test_union_coverage_moves_the_fusion_alone(rng):
+def test_union_coverage_fixes_what_the_views_found(rng):
     first, second, fused = rng.random((3, B, 1, G, G))
     slow = np.mean(
         [np.maximum(np.maximum(first[i], second[i]) - fused[i], 0).mean() for i in (0, 2, 3)]

@@ -58,6 +58,16 @@ def test_a_mirror_twice_is_no_mirror(bank):
         assert torch.allclose(twice[name], batch[name], atol=1e-6), name
 
 
+def test_a_batch_is_changed_where_it_lies(bank):
+    """A graphics card is seldom here; torch's device without memory refuses to meet the CPU as a card does."""
+    batch = {
+        name: value.to("meta") for name, value in gather(bank, np.arange(3), np.arange(3)).items()
+    }
+    for seed in range(8):
+        changed = Augment(torch.Generator().manual_seed(seed))(batch)
+        assert {value.device.type for value in changed.values()} == {"meta"}
+
+
 def test_the_mirror_pairs_every_point_with_its_image():
     table = mirrored_points()
     assert sorted(table.tolist()) == list(range(478 + SKULL))
