@@ -25,6 +25,9 @@ VARIANTS = (
 )  # fmt: skip
 """Arms of :func:`forensics.focus.config.ablations`."""
 
+SWITCHED_ON = ("all terms from the start", "with position embeddings")
+"""Variants that profiles other than ``cpu`` are by themselves."""
+
 UNPAIRED = "full, counterparts not in the batch"
 """The full method on batches whose authentic faces are drawn from all."""
 
@@ -95,6 +98,7 @@ PLANS: dict[str, Plan] = {
     ),
     "gpu": Plan(
         "gpu", 224, None, 32, 32, 8000, 8000, 8000, 64, 3e-4, seeds=(0, 1, 2), arm_steps=3000,
+        arms=(*LADDER, *(name for name in VARIANTS if name not in SWITCHED_ON), UNPAIRED),
         resamples=1000, pictures=1000,
     ),
 }  # fmt: skip
