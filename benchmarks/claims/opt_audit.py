@@ -12,6 +12,8 @@ or the voice. Measured on drawn pictures, not on coefficients::
 - cosine of face codes with the source's photo and with the person of the pose video;
 - difference of the fitted pose to the pose video's true pose, degrees; and the same of the pose
   video's own frames, which is what the fit itself errs.
+
+What the combinations of one source have in common makes them one unit: intervals are over people.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import product
+from itertools import permutations, product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +30,7 @@ from numpy.typing import NDArray
 from benchmarks.claims.opt_driven import Array, ClaimRow, claim_row
 from shared.data.clip import Clip
 from shared.data.manifest import Manifest
+from shared.errors import InputError
 from shared.face.camera import Camera
 from shared.face.crop import CropBox
 from shared.face.detector import CenterFace, choose_face
@@ -146,7 +150,7 @@ def audit(
     *,
     encoder: IdentityNet | None,
     seed: int = 0,
-    sources: int = 4,
+    sources: int = 12,
     poses: int = 3,
     speakers: int = 3,
 ) -> list[ClaimRow]:
@@ -159,14 +163,22 @@ def audit(
         voices: A corpus with test voices.
         encoder: Of faces, for the likeness; None leaves it out.
         seed: Of the intervals.
-        sources: People whose photo is driven.
+        sources: People whose photo is driven, at most.
         poses: Other people whose pose is taken.
         speakers: Voices.
+
+    Raises:
+        InputError: If there are too few people.
     """
-    filmed = [c for c in people.where(split="test") if c.kind == "speaking" and c.video]
+    filmed = _one_a_person(people)
     eyes = Eyes(encoder)
-    lent = [_lent(people, clip) for clip in filmed[sources : sources + poses]]
-    photos = [_first_frame(people, clip) for clip in filmed[:sources]]
+    if len(filmed) < poses + 2:
+        raise InputError(
+            "too few test people on video", found=len(filmed),
+            expected=f"{poses} who lend a pose and two whose photos are driven",
+        )  # fmt: skip
+    lent = [_lent(people, clip) for clip in filmed[:poses]]
+    photos = [_first_frame(people, clip) for clip in filmed[poses : poses + sources]]
     faces = [read_source(photo) for photo in photos]
     sounds = _one_a_voice(voices, speakers)
     seen = {
@@ -198,7 +210,7 @@ def _share_rows(
     shapes = np.stack([one.shape for one in seen.values()]).reshape(*shape, -1)
     return [
         claim_row(
-            f"share of the fitted face's variance by {name}", shapes, "source", protocol, seed,
+            f"share of the fitted face's variance by {name}", shapes, "person", protocol, seed,
             partial(variance_by, axis=axis),
         )
         for axis, name in enumerate(("source", "pose video", "voice"))
@@ -218,12 +230,21 @@ def _pose_rows(
     rows = []
     for axis, name in enumerate(AXES):
         for title, values in (
-            (f"pose error against the pose video, {name}, degrees", list(made.values())),
+            (f"pose error against the pose video, {name}, degrees", _by_source(made)),
             (f"error of the fit on the pose video itself, {name}, degrees", floor),
         ):
             column = np.array([value[axis] for value in values])
-            rows.append(claim_row(title, column, "clip", protocol, seed))
+            rows.append(claim_row(title, column, "person", protocol, seed))
     return rows
+
+
+def _by_source(values: dict[Place, Any]) -> list[Any]:
+    """Return the mean over the combinations of each source."""
+    sources = sorted({place[0] for place in values})
+    return [
+        np.mean([value for place, value in values.items() if place[0] == source], axis=0)
+        for source in sources
+    ]
 
 
 def _likeness_rows(
@@ -237,17 +258,31 @@ def _likeness_rows(
     far = {p: np.abs(others[p[1]][1][:, 1]) > _FAR for p in seen}
     source = {p: s.codes @ own[p[0]].codes[0] for p, s in seen.items()}
     lender = {p: np.sum(s.codes * others[p[1]][0].codes, axis=1) for p, s in seen.items()}
-    strangers = [
-        float(own[a].codes[0] @ own[b].codes[0]) for a in range(len(own)) for b in range(a)
-    ]
-    turned = [source[p][far[p]].mean() for p in seen if far[p].any()]
-    found: list[tuple[str, list[float]]] = [
-        ("likeness to the source (CSIM)", [float(v.mean()) for v in source.values()]),
-        ("likeness to the source (CSIM), yaw above 15 degrees", [float(v) for v in turned]),
-        ("likeness to the pose video's person", [float(v.mean()) for v in lender.values()]),
+    strangers = {
+        (a, b, 0): float(own[a].codes[0] @ own[b].codes[0])
+        for a, b in permutations(range(len(own)), 2)
+    }
+    turned = {p: source[p][far[p]].mean() for p in seen if far[p].any()}
+    found: list[tuple[str, dict[Place, Any]]] = [
+        ("likeness to the source (CSIM)", {p: v.mean() for p, v in source.items()}),
+        ("likeness to the source (CSIM), yaw above 15 degrees", turned),
+        ("likeness to the pose video's person", {p: v.mean() for p, v in lender.items()}),
         ("likeness of two different sources' photos", strangers),
     ]
-    return [claim_row(name, values, "clip", protocol, seed) for name, values in found if values]
+    return [
+        claim_row(name, _by_source(values), "person", protocol, seed)
+        for name, values in found
+        if values
+    ]
+
+
+def _one_a_person(people: Manifest) -> list[Clip]:
+    """Return the first speaking clip on video of each test person."""
+    found: dict[str, Clip] = {}
+    for clip in people.where(split="test"):
+        if clip.kind == "speaking" and clip.video:
+            found.setdefault(clip.person, clip)
+    return list(found.values())
 
 
 def _first_frame(people: Manifest, clip: Clip) -> Image:

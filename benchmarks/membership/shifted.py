@@ -11,12 +11,11 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch.nn import functional
 
 from benchmarks.membership.main_table import Draws, auc_interval, standing_of
 from benchmarks.membership.plan import PIXEL_RIVALS, Plan, by_name
 from benchmarks.membership.scoring import Scorer
-from benchmarks.membership.subjects import Subject
+from benchmarks.membership.subjects import Subject, as_tensor
 from benchmarks.tables import Rows, number, row
 from forensics.membership.controls import GaussianNoise
 from forensics.membership.registry import attack_class
@@ -24,16 +23,19 @@ from forensics.membership.roc import auc
 
 
 def with_strangers(subject: Subject, other: Subject) -> Subject:
-    """Return the subject with another's non-members, at its own size, in place of its non-members."""
+    """Return the subject with another's non-members in place of its own.
+
+    They are made as large as its own from the pictures as they are stored, so that what was made smaller for the other
+    target is not enlarged.
+    """
     count = min(subject.count, other.count)
-    strangers = other.images[other.count : other.count + count]
-    size = subject.target.image_size
-    resized = functional.interpolate(strangers, size=(size, size), mode="area")
+    strangers = other.stored.take(range(count)).resized(subject.target.image_size)
     return replace(
         subject,
-        images=torch.cat([subject.images[:count], resized]),
-        captions=subject.captions[:count] + other.captions[other.count : other.count + count],
-        identities=subject.identities[:count] + other.identities[other.count : other.count + count],
+        images=torch.cat([subject.images[:count], as_tensor(strangers)]),
+        captions=subject.captions[:count] + strangers.captions,
+        identities=subject.identities[:count] + strangers.identities,
+        stored=strangers,
     )
 
 

@@ -31,6 +31,7 @@ class Subject:
         identities: ``(2 N,)`` whom or what each shows.
         learnt: Pictures that the target learnt.
         facts: How it was trained.
+        stored: The non-members as they are kept, before they were made as small as the target's own pictures.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Subject:
     identities: tuple[str, ...]
     learnt: int
     facts: dict[str, Any]
+    stored: Pictures
 
     @property
     def count(self) -> int:
@@ -57,6 +59,7 @@ class Subject:
             self.name, self.age, self.target, self.reference, self.reference_age,
             self.images[kept], tuple(self.captions[row] for row in kept),
             tuple(self.identities[row] for row in kept), self.learnt, self.facts,
+            self.stored.take(range(count)),
         )  # fmt: skip
 
 
@@ -96,15 +99,20 @@ def read_subjects(
         target.name = f"{root.name}, {age} epochs"  # records name no folder of this machine
         fitting = [known for known in references if known <= age] or list(references)[:1]
         reference = open_target(references[fitting[-1]], device=device) if fitting else None
-        chosen = all_pictures.resized(target.image_size)
-        parts = [chosen.part("members", count), chosen.part("nonmembers", count)]
-        images = torch.cat([torch.from_numpy(part.images) for part in parts])
+        stored = [all_pictures.part("members", count), all_pictures.part("nonmembers", count)]
+        parts = [part.resized(target.image_size) for part in stored]
         subjects.append(
             Subject(
                 root.name, age, target, reference, fitting[-1] if fitting else 0,
-                images.permute(0, 3, 1, 2).float().div(255).contiguous(),
+                torch.cat([as_tensor(part) for part in parts]),
                 parts[0].captions + parts[1].captions, parts[0].identities + parts[1].identities,
-                learnt, facts,
+                learnt, facts, stored[1],
             )
         )  # fmt: skip
     return subjects
+
+
+def as_tensor(pictures: Pictures) -> Tensor:
+    """Return pictures as ``(N, 3, S, S)`` in [0, 1]."""
+    images = torch.from_numpy(pictures.images).permute(0, 3, 1, 2)
+    return images.float().div(255).contiguous()

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from benchmarks.claims.opt_audit import Seen, _likeness_rows, _pose_rows, _share_rows
+from benchmarks.claims.opt_audit import Seen, _likeness_rows, _one_a_person, _pose_rows, _share_rows
 
 SHAPE = (3, 2, 2)
 
@@ -51,6 +52,32 @@ def test_likeness_is_to_the_source_and_not_to_who_lends_the_pose():
     found = {row.measure: row for row in _likeness_rows(seen, own, poses(), "x", 0)}
     assert found["likeness to the source (CSIM)"].value == 1
     far = found["likeness to the source (CSIM), yaw above 15 degrees"]
-    assert far.value == 1 and far.n == 6
+    assert far.value == 1 and far.n == 3
     assert found["likeness to the pose video's person"].value == pytest.approx(1 / 3)
     assert found["likeness of two different sources' photos"].value == 0
+
+
+def test_combinations_of_one_source_are_one_unit_of_the_interval():
+    seen = seen_of(
+        lambda *_: np.zeros(204), lambda m, p, a: np.full((4, 3), 20.0 * p + 0.5) + float(m)
+    )
+    row = next(
+        row for row in _pose_rows(seen, poses(), "x", 0) if "pose video, pitch" in row.measure
+    )
+    assert (row.n, row.unit, row.low, row.high) == (3, "person", 0.0, 2.0)
+
+
+def test_nobody_is_source_and_lender_at_once_nor_twice():
+    def clip(person, kind="speaking", video="v"):
+        return SimpleNamespace(person=person, kind=kind, video=video)
+
+    clips = [
+        clip("a", "listening"),
+        clip("a"),
+        clip("a"),
+        clip("b"),
+        clip("c", video=""),
+        clip("b"),
+    ]
+    people = SimpleNamespace(where=lambda split: clips if split == "test" else [])
+    assert _one_a_person(people) == [clips[1], clips[3]]

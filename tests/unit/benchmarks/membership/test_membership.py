@@ -18,7 +18,7 @@ from benchmarks.membership.main_table import Draws, Line, auc_gap, main_rows
 from benchmarks.membership.plan import entries, plan_named
 from benchmarks.membership.scoring import ClassScores, Scorer
 from benchmarks.membership.shifted import with_strangers
-from benchmarks.membership.subjects import read_subjects
+from benchmarks.membership.subjects import as_tensor, read_subjects
 from benchmarks.tables import write_results
 from forensics.membership.structural import Structural
 from shared.errors import InputError
@@ -106,15 +106,17 @@ def test_members_come_first_and_are_those_that_were_learnt(latent_folder, drawn_
     assert (subject.age, subject.reference_age, subject.first(2).count) == (2, 2, 2)
 
 
-def test_strangers_take_the_place_of_non_members_alone(latent_folder, pixel_folder):
+def test_strangers_take_the_place_of_non_members_alone_and_are_as_they_are_stored(
+    latent_folder, pixel_folder, drawn_parts
+):
     subject, other = (read_subjects(folder, 4)[-1] for folder in (pixel_folder, latent_folder))
-    mixed = with_strangers(subject, other)
+    small = replace(other, images=torch.zeros(8, 3, 2, 2))
+    mixed = with_strangers(subject, small)
     assert torch.equal(mixed.images[:4], subject.images[:4])
     assert mixed.images.shape == subject.images.shape
     assert mixed.captions == subject.captions[:4] + other.captions[4:]
-    torch.testing.assert_close(
-        mixed.images[4:].mean(), other.images[4:].mean(), rtol=1e-3, atol=1e-3
-    )
+    stored = drawn_parts.part("nonmembers", 4).resized(subject.target.image_size)
+    assert torch.equal(mixed.images[4:], as_tensor(stored))
 
 
 def perfect(rng, shift: float) -> ClassScores:
