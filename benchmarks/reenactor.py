@@ -40,14 +40,7 @@ def _tools() -> tuple[LandmarkNet, HeadModel, Renderer]:
     return LandmarkNet(), HeadModel.load(), Renderer.from_pretrained()
 
 
-def reenact(target: Shot, driver: Shot) -> Sequence[Image]:
-    """Draw the target's frames, in their pose, with the driver's changes of expression.
-
-    Both are fitted through the crop of their middle frame, so that a moving head moves in the source's picture.
-
-    Raises:
-        FaceNotFound: If the landmark network loses a face.
-    """
+def _drawn(target: Shot, driver: Shot) -> Sequence[Image]:
     _, _, renderer = _tools()
     ours, points, crop = _fitted(target)
     theirs, _, _ = _fitted(driver)
@@ -63,6 +56,27 @@ def reenact(target: Shot, driver: Shot) -> Sequence[Image]:
         target.frames[middle], crop, points[middle], ours.identity, ours.motion[middle : middle + 1]
     )
     return list(renderer.frames(source, motion))
+
+
+class Reenactor:
+    """Draws with the shipped renderer, and tells which one that was."""
+
+    def __call__(self, target: Shot, driver: Shot) -> Sequence[Image]:
+        """Draw the target's frames, in their pose, with the driver's changes of expression.
+
+        Both are fitted through the crop of their middle frame, so that a moving head moves in the source's picture.
+
+        Raises:
+            FaceNotFound: If the landmark network loses a face.
+        """
+        return _drawn(target, driver)
+
+    def fingerprint(self) -> str:
+        """Return the hash of the renderer's weights."""
+        return _tools()[2].sha256
+
+
+reenact = Reenactor()
 
 
 def _fitted(shot: Shot) -> tuple[Fit, NDArray[np.float32], CropBox]:

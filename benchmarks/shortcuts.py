@@ -8,6 +8,7 @@ without looking.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -38,6 +39,8 @@ BOUND = 0.55
 
 _FIRST_FRAMES = 3
 _COLOUR_FRAMES = 8
+_HEADER = 16
+_SETTINGS = 1 << 16
 _FOLDS = 5
 
 
@@ -73,6 +76,8 @@ def container_cues(path: str | Path) -> dict[str, Features]:
             "time_base": float(stream.time_base or 0),
             "sound": float(bool(container.streams.audio)),
             "tags": float(sum(map(len, container.metadata.values()))),
+            **_header(bytes(context.extradata or b"")),
+            **_settings(file),
         }
         duration = float((stream.duration or 0) * (stream.time_base or 0))
         packets = [packet for packet in container.demux(stream) if packet.size]
@@ -87,6 +92,23 @@ def container_cues(path: str | Path) -> dict[str, Features]:
     }
     time = {"duration": duration, "frames": float(len(packets)), "key_frames": float(keys)}
     return {"file size": size, "duration": time, "codec fields": fields}
+
+
+def _header(extradata: bytes) -> Features:
+    """Return the last bytes of the decoder's parameters, among them where quantisers begin."""
+    tail = extradata[-_HEADER:].rjust(_HEADER, b"\0")
+    return {f"header{place}": float(byte) for place, byte in enumerate(tail)}
+
+
+def _settings(file: Path) -> Features:
+    """Return what the encoder tells of itself in a comment of the stream; 0 where it is silent."""
+    with file.open("rb") as opened:
+        begin = opened.read(_SETTINGS)
+    found = {
+        name: re.search(rf"{name}=([0-9.]+)".encode(), begin)
+        for name in ("crf", "ip_ratio", "pb_ratio", "qcomp")
+    }
+    return {name: float(match[1].rstrip(b".")) if match else 0.0 for name, match in found.items()}
 
 
 def picture_cues(path: str | Path) -> dict[str, Features]:

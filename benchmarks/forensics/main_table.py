@@ -49,7 +49,7 @@ def judged_rows(
         goal = kind == "in-dataset" and title.startswith(FOCUS)
         more: dict[str, Any] = {"target": ">= 0.95"} if goal else {}
         more |= {name: told(frame[name]) for name in ("AP", "EER", "TPR at 1 % FPR")}
-        more |= {f"video {name}": told(video[name]) for name in ("AUC", "EER")}
+        more |= {f"video {name}": told(value) for name, value in video.items()}
         rows.append(
             row(
                 f"frame AUC: {title}; judged on {dataset} {quality}", frame["AUC"], status=status,

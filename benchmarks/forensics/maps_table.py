@@ -12,6 +12,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from benchmarks.forensics.figures import localisation, over_people, told
@@ -20,7 +21,7 @@ from benchmarks.forensics.plan import ALL
 from benchmarks.forensics.teachers import provider
 from benchmarks.forensics.workshop import Detector, Workshop
 from benchmarks.tables import Rows, row
-from forensics.faces import FaceSet, Images
+from forensics.faces import FaceSet, Images, as_pictures
 from forensics.focus.detector import FocusDetector
 from forensics.maps.carp import CarpMaps
 from forensics.maps.focus import FocusMaps
@@ -34,6 +35,8 @@ COMPARED = ("focus", "carp", "gradcam", "rfm", "rollout")
 JUDGE = "xception"
 SHOWN = 0.5
 STEPS = 10
+FIFTH = 1
+"""Number of the step at which a fifth of a face is blurred."""
 LIMIT = 0.03
 """Share of an authentic face that may be lit up."""
 
@@ -49,6 +52,7 @@ def map_rows(shop: Workshop, status: str) -> Rows:
     for source in sources.values():
         if isinstance(source, FocusMaps | CarpMaps):
             rows.append(lit_authentic(shop, source.name, source.detector, status))
+            rows.append(unseen_by_itself(shop, source.name, source.detector, status))
     judge = shop.taught(JUDGE, ALL, seed)
     return rows + evidence(shop, judge, makers, status)
 
@@ -117,7 +121,7 @@ def without(frames: Images, regions: NDArray[np.bool_]) -> Images:
     return np.where(regions[..., None], np.stack(blurred), frames) if len(frames) else frames
 
 
-def lent(maps: Maps, labels: NDArray[np.int64], seed: int) -> Maps:
+def lent(maps: NDArray[Any], labels: NDArray[np.int64], seed: int) -> NDArray[Any]:
     """Return maps in which each authentic face has that of some forged one, so that no shape tells the class."""
     forged = np.flatnonzero(labels == 1)
     chosen = np.random.default_rng(seed).choice(forged, len(labels))
@@ -128,31 +132,71 @@ def evidence(
     shop: Workshop, judge: Detector, makers: Mapping[str, Callable[[Faces], Maps]], status: str
 ) -> Rows:
     """Return completeness, deletion and insertion of each provider's maps, the masks' and chance's beside them."""
-    whole = shop.material.faces
     faces = _few(shop)
-    labels = whole.labels[faces]
     rows: Rows = []
     for name in (*makers, "known", "chance"):
-        maps = _some_maps(shop, name, makers, faces)
-        curve_out, curve_in = steps(shop, judge, faces, lent(maps, labels, 0), name)
-        frames = without(whole.frames[faces], lent(maps, labels, 0) >= SHOWN)
-        rest = shop.kept(
-            ["rest", judge.sha256, shop.material.sha256, faces, maps],
-            partial(_scores, judge, frames),
-        )
-        rows += [
-            row(
-                f"{figure}: maps of {name}", value, status=status, seed=0, n=len(faces),
-                protocol=f"judged by {JUDGE}; {told_as}", table="What the maps hold",
-            )
-            for figure, value, told_as in (
-                ("AUC left without the map", auc(rest[labels == 1], rest[labels == 0]),
-                 f"blurred where the map reaches {SHOWN}; lower = more complete"),
-                ("deletion", curve_out, "mean AUC while more of the map is blurred; lower is better"),
-                ("insertion", curve_in, "mean AUC while more of the map is shown; higher is better"),
-            )
-        ]  # fmt: skip
+        maps = lent(_some_maps(shop, name, makers, faces), shop.material.faces.labels[faces], 0)
+        deleted, inserted = steps(shop, judge, faces, maps)
+        for figure, scores, told_as in (
+            ("AUC left without the map", _without(shop, judge, faces, maps),
+             f"blurred where the map reaches {SHOWN}; lower = more complete"),
+            ("AUC left without the map's first fifth", deleted[[FIFTH]],
+             "a fifth of every face blurred, so that wide maps have no advantage; lower = more complete"),
+            ("deletion", deleted, "mean AUC while more of the map is blurred; lower is better"),
+            ("insertion", inserted, "mean AUC while more of the map is shown; higher is better"),
+        ):  # fmt: skip
+            rows.append(
+                row(
+                    f"{figure}: maps of {name}", _mean_auc(shop, scores, faces), status=status, seed=0,
+                    protocol=f"{len(faces)} faces, judged by {JUDGE}; {told_as}", table="What the maps hold",
+                )
+            )  # fmt: skip
     return rows
+
+
+def unseen_by_itself(shop: Workshop, title: str, detector: FocusDetector, status: str) -> dict:
+    """Return how well a FoCus still decides where its own proposals are taken from both of its views."""
+    faces = _few(shop)
+    labels = shop.material.faces.labels[faces]
+    network = detector.network
+
+    def scores() -> NDArray[np.float64]:
+        pictures = as_pictures(
+            shop.material.faces.frames[faces], network.config.image, detector.device
+        )
+        parts = [pictures[at : at + 64] for at in range(0, len(pictures), 64)]
+        with torch.inference_mode():
+            regions = torch.cat([network.proposals(network(part).maps) for part in parts])
+            lost = torch.from_numpy(lent(regions.cpu().numpy(), labels, 0)).to(detector.device)
+            told = [
+                network(part, lost[at * 64 : at * 64 + len(part)]).logits.softmax(1)[:, 1]
+                for at, part in enumerate(parts)
+            ]
+        return np.asarray(torch.cat(told).double().cpu().numpy())
+
+    left = shop.kept(["itself", detector.sha256, shop.material.sha256, faces], scores)
+    return row(
+        f"AUC left to itself without its proposals: {title}", _mean_auc(shop, left[None], faces),
+        status=status, seed=0, table="What the maps hold",
+        protocol=f"{len(faces)} faces; authentic ones lose the proposals of forged ones; lower = more complete",
+    )  # fmt: skip
+
+
+def _without(shop: Workshop, judge: Detector, faces: Faces, maps: Maps) -> NDArray[np.float64]:
+    frames = without(shop.material.faces.frames[faces], maps >= SHOWN)
+    facts = ["rest", judge.sha256, shop.material.sha256, faces, maps]
+    return shop.kept(facts, partial(_scores, judge, frames))[None]
+
+
+def _mean_auc(shop: Workshop, scores: NDArray[np.float64], faces: Faces) -> Interval:
+    """Return the mean AUC over several looks ``(K, N)`` at the same faces."""
+    labels, people = shop.material.faces.labels[faces], shop.material.faces.people[faces]
+
+    def figure(rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        forged, authentic = rows[labels[rows] == 1], rows[labels[rows] == 0]
+        return np.array([np.mean([auc(one[forged], one[authentic]) for one in scores])])
+
+    return over_people(figure, people, seed=0, resamples=shop.plan.resamples)[0]
 
 
 def _scores(judge: Detector, frames: Images) -> NDArray[np.float64]:
@@ -182,22 +226,24 @@ def _some_maps(
 
 
 def steps(
-    shop: Workshop, judge: Detector, faces: Faces, maps: Maps, name: str
-) -> tuple[float, float]:
-    """Return the mean AUC while the pixels of a map are blurred, largest first, and while they are shown."""
-    whole = shop.material.faces
-    frames, labels = whole.frames[faces], whole.labels[faces]
+    shop: Workshop, judge: Detector, faces: Faces, maps: Maps
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the scores ``(9, N)`` while the pixels of a map are blurred, largest first, and while they are shown."""
+    frames = shop.material.faces.frames[faces]
     order = maps.reshape(len(maps), -1).argsort(axis=1, kind="stable").argsort(axis=1)
     rank = 1 - order.reshape(maps.shape) / maps[0].size  # 0 for the largest
     shares = np.linspace(0, 1, STEPS + 1)[1:-1]
 
-    def curve(inverse: bool) -> NDArray[np.float64]:
-        aucs = []
-        for share in shares:
-            scores = judge.detect(without(frames, (rank <= share) ^ inverse)).scores
-            aucs.append(auc(scores[labels == 1], scores[labels == 0]))
-        return np.array(aucs)
+    def looks() -> NDArray[np.float64]:
+        return np.array(
+            [
+                [
+                    judge.detect(without(frames, (rank <= share) ^ inverse)).scores
+                    for share in shares
+                ]
+                for inverse in (False, True)
+            ]
+        )
 
-    facts = ["steps", judge.sha256, shop.material.sha256, faces, maps, name]
-    found = shop.kept(facts, lambda: np.array([curve(False).mean(), curve(True).mean()]))
-    return float(found[0]), float(found[1])
+    found = shop.kept(["looks", judge.sha256, shop.material.sha256, faces, maps], looks)
+    return found[0], found[1]

@@ -20,7 +20,8 @@ from benchmarks.tables import Rows, row
 from forensics.calibration import Calibration
 from forensics.calibration_error import reliability
 from forensics.focus.detector import FocusDetector
-from forensics.inspection.judge import read_calibration
+from forensics.inspection.familiarity import Familiarity
+from forensics.inspection.judge import read_calibration, read_familiarity
 from forensics.maps.focus import FocusMaps
 from forensics.verdict import Decision
 from shared.zoo.checkpoints import folder_of
@@ -36,7 +37,8 @@ def shipped_rows(shop: Workshop, name_or_dir: str | Path, status: str) -> Rows:
         rows += judged_rows(shop, [detector], title, status, ALL, quality=quality, datasets=(ALL,))
     calibration = read_calibration(folder_of(name_or_dir))
     if calibration is not None:
-        rows += answered(shop, detector, calibration, title, status)
+        known = read_familiarity(folder_of(name_or_dir))
+        rows += answered(shop, detector, calibration, title, status, known)
         rows.append(
             row(
                 f"expected calibration error: {title}", reliability(calibration).error, status=status,
@@ -51,26 +53,44 @@ def shipped_rows(shop: Workshop, name_or_dir: str | Path, status: str) -> Rows:
 
 
 def answered(
-    shop: Workshop, detector: FocusDetector, calibration: Calibration, title: str, status: str
+    shop: Workshop,
+    detector: FocusDetector,
+    calibration: Calibration,
+    title: str,
+    status: str,
+    known: Familiarity | None = None,
 ) -> Rows:
-    """Return which share of test clips is called what, by quality and truth."""
+    """Return which share of test clips is called what, by quality and truth, as an inspection would.
+
+    Clips whose faces are beyond the known ones get no answer.
+    """
     whole, rows = shop.material.faces, []
     for quality in sorted(set(shop.material.quality.tolist())):
         faces = shop.material.rows(ALL, "test", quality=quality)
+        videos = whole.videos[faces]
         means, truth, _ = by_video(
-            shop.judged(detector, faces), whole.labels[faces], whole.videos[faces],
-            whole.people[faces],
-        )  # fmt: skip
+            shop.judged(detector, faces), whole.labels[faces], videos, whole.people[faces]
+        )
+        beyond = np.zeros(len(means), bool)
+        if known is not None:
+            unlike = known.unlike(shop.features(detector, faces))
+            beyond = np.array([np.median(unlike[videos == one]) > 1 for one in np.unique(videos)])
         for label, kind in enumerate(("authentic", "forged")):
-            told = [calibration.judge(float(mean)) for mean in means[truth == label]]
+            own = truth == label
+            told = [
+                Decision.INCONCLUSIVE if far else calibration.judge(float(mean))
+                for mean, far in zip(means[own], beyond[own], strict=True)
+            ]
             accused = np.mean([one is Decision.MANIPULATED for one in told])
             cleared = np.mean([one is Decision.AUTHENTIC for one in told])
             rows.append(
                 row(
                     f"called manipulated: {title}, {kind} test clips {quality}", float(accused),
-                    status=status, n=len(told), protocol="mean of eight frames, shipped calibration",
+                    status=status, n=len(told),
+                    protocol=f"mean of {shop.plan.frames} frames, its calibration",
                     table="Answers on test clips",
-                    **{"called authentic": float(cleared), "no answer": float(1 - accused - cleared)},  # type: ignore[arg-type]
+                    **{"called authentic": float(cleared), "no answer": float(1 - accused - cleared),  # type: ignore[arg-type]
+                       "of these beyond the known faces": float(beyond[own].mean())},  # type: ignore[arg-type]
                 )
             )  # fmt: skip
     return rows

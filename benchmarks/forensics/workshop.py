@@ -139,6 +139,14 @@ class Workshop:
             lambda: detector.detect(self._pictures(rows, changed)).scores,
         )
 
+    def features(self, detector: FocusDetector, rows: Rows) -> NDArray[np.float32]:
+        """Return a FoCus' features of faces ``(N, D)``."""
+        found = self.kept(
+            ["features", detector.sha256, self.material.sha256, rows],
+            lambda: detector.detect(self._pictures(rows, None)).features,
+        )
+        return np.asarray(found, np.float32)
+
     def raw_maps(
         self,
         detector: FocusDetector,

@@ -7,8 +7,12 @@
 Reference: H. H. Nguyen, F. Fang, J. Yamagishi, I. Echizen, "Multi-task Learning for Detecting and Segmenting
 Manipulated Facial Images and Videos", BTAS 2019. Written from the description; layers as in the notes.
 
-Differences from the paper: the mask has one logit instead of two channels whose softmax says the same; how many of the
-decoder's layers are shared is ours (two of four).
+Differences from the paper: the mask has one logit instead of two channels whose softmax says the same. The decoder has
+two shared layers and three a branch, with nearest upsampling; the authors' code has four and five, with transposed
+convolutions and a layer of stride 1 beside each of stride 2, about twice as much. The reconstruction is of pictures in
+[0, 1] through a sigmoid; theirs of normalised ones, whose squared error is about twenty times larger, so that ours
+weighs less. Masks are soft and the rate falls along a cosine; theirs are binary, and it is constant. The score is
+``a_1 / (a_0 + a_1)``; theirs the softmax of ``(a_0, a_1)``, which orders faces in another way.
 """
 
 from __future__ import annotations
@@ -77,7 +81,7 @@ class ClassNSeg(DetectorNetwork):
         return DetectorOutput(logits, self.segment(common), self.redraw(common).sigmoid())
 
     def losses(self, output: DetectorOutput, batch: Batch) -> dict[str, Tensor]:
-        """Return activation, map and reconstruction, each with weight 1 in the paper."""
+        """Return activation, map and reconstruction, each with weight 1, as in the paper; their scales differ."""
         terms = super().losses(output, batch)
         terms["class"] = activation_l1(output.logits.exp(), batch["label"])
         if output.reconstruction is not None:

@@ -67,9 +67,16 @@ def posterior(class_maps: Tensor) -> Tensor:
     return class_maps.softmax(1)[:, 1:]
 
 
-def activation(class_maps: Tensor) -> Tensor:
-    """Return the class activation map after the fact, ``relu(A_forged) / max``, ``(B, 1, g, g)``."""
-    positive = F.relu(class_maps[:, 1:])
+def activation(class_maps: Tensor, config: FocusConfig) -> Tensor:
+    """Return the class activation map after the fact, ``relu(A_forged) / max``, ``(B, 1, g, g)``.
+
+    Where the decision reads ``A_forged - A_authentic`` alone, that is the map: half of ``A_forged`` is then
+    never trained.
+    """
+    positive = class_maps[:, 1:]
+    if config.pooling_real == "none":
+        positive = positive - class_maps[:, :1]
+    positive = F.relu(positive)
     return positive / positive.amax((2, 3), keepdim=True).clamp(min=1e-6)
 
 

@@ -212,7 +212,11 @@ class FocusNetwork(nn.Module):
             maps = _attention_map(tokens.attentions, features.shape[2:])
             return StreamOutput(features, class_maps, head.token(tokens.summary), maps)
         logits = pooled_logits(class_maps, config, erased)
-        maps = posterior(class_maps) if config.map_source == "posterior" else activation(class_maps)
+        maps = (
+            posterior(class_maps)
+            if config.map_source == "posterior"
+            else activation(class_maps, config)
+        )
         if config.affinity_power:
             maps = refined(maps, tokens.attentions, config.affinity_power)
         return StreamOutput(features, class_maps, logits, maps)

@@ -16,6 +16,7 @@ _GAIN = 4.0
 """Of the residuals, which are small beside edges. ours."""
 
 
+@full_precision
 def second_view(pictures: Tensor, kind: str) -> Tensor:
     """Return the view that shows seams: ``sobel``, ``srm`` or ``dct``, ``(B, 3, H, W)`` in [0, 1]."""
     return {"sobel": sobel, "srm": srm, "dct": dct_high_pass}[kind](pictures)

@@ -49,6 +49,12 @@ class GradCam:
         """Nothing."""
         return {}
 
+    @torch.inference_mode()
+    def _grid(self, network: SpatialClassifier) -> tuple[int, ...]:
+        side = self.detector.network.image
+        blank = torch.zeros(1, 3, side, side, device=self.detector.device)
+        return tuple(network.features(blank).shape[2:])
+
     def maps(self, faces: FaceSet) -> Maps:
         """Return maps on the features' grid; see :class:`forensics.maps.provider.MapProvider`."""
         network = self.detector.network
@@ -63,7 +69,7 @@ class GradCam:
             weight = slope.mean((2, 3), keepdim=True)
             cam = F.relu((weight * features.detach()).sum(1))
             found.append((rows, peak_to_one(cam).cpu().numpy()))
-        grid = found[0][1].shape[1:] if found else (1, 1)
+        grid = found[0][1].shape[1:] if found else self._grid(network)
         made = np.zeros((len(faces), *grid), np.float32)
         for rows, part in found:
             made[rows] = part

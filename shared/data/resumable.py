@@ -2,6 +2,9 @@
 
 STATE/<name>.json      what became of a piece that is done; delete it to do the piece again
 STATE/<name>.running   a process is at it: tells whose fault a crash was
+
+What failed for want of memory, or took its process with it, is tried again in the next run; and what was under way when
+a run ended is then done in a process of its own.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -20,7 +24,14 @@ import cv2
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from shared.custody import write_atomic
-from shared.errors import InputError, OutputError, ToolkitError
+from shared.errors import (
+    InputError,
+    MissingExtra,
+    NotTrained,
+    OutputError,
+    ToolkitError,
+    WeightsError,
+)
 
 P = TypeVar("P")
 Outcome = dict[str, Any]
@@ -28,6 +39,9 @@ Outcome = dict[str, Any]
 
 DIED = "its process died twice"
 """Why a piece failed that nobody could ask."""
+
+PASSING = "passing"
+"""Key of an outcome that another run may not have."""
 
 Whole = Callable[[Outcome], bool]
 """Tells whether all that an outcome names is still there."""
@@ -63,8 +77,8 @@ def run_pieces(
 ) -> list[Outcome]:
     """Do all pieces that are not done yet; give the outcomes of all, in order.
 
-    A piece that raises has the outcome ``{"failed": reason}``, one that kills its process twice
-    ``{"failed": DIED}``; both are kept like any other.
+    A piece that raises has the outcome ``{"failed": reason}``, one that kills its process twice ``{"failed": DIED}``.
+    What is wrong with all pieces alike (a missing model or package, a place that cannot be written) ends the run.
 
     Args:
         pieces: The work.
@@ -78,25 +92,29 @@ def run_pieces(
     Raises:
         InputError: If ``workers`` is below 1 or two pieces have one name.
         OutputError: If the state cannot be written.
+        WeightsError: If the work lacks a model.
+        MissingExtra: If it lacks a package.
     """
     if workers < 1:
         raise InputError("workers must be at least 1", found=workers)
     if len({piece.name for piece in pieces}) < len(pieces):
         raise InputError("two pieces of work have the same name")
     place = Path(state)
-    _make_ready(place, pieces)
+    suspects = _make_ready(place, pieces)
     waiting = []
     for piece in pieces:
         earlier = _outcome(place, piece)
-        if earlier is not None and whole is not None and not whole(earlier):
+        stale = whole is not None and earlier is not None and not whole(earlier)
+        if earlier is not None and (stale or earlier.get(PASSING)):
             _path(place, piece).unlink()
             earlier = None
         waiting += [piece] if earlier is None else []
     done = len(pieces) - len(waiting)
     if progress:
         progress(done, len(pieces))
-    here = workers == 1 and not apart
-    for _ in _here(waiting, work, place) if here else _apart(waiting, work, place, workers):
+    here = [piece for piece in waiting if workers == 1 and not apart and piece.name not in suspects]
+    away = [piece for piece in waiting if piece not in here]
+    for _ in chain(_here(here, work, place), _apart(away, work, place, workers)):
         done += 1
         if progress:
             progress(done, len(pieces))
@@ -104,16 +122,18 @@ def run_pieces(
     return [{"failed": "its outcome was lost"} if one is None else one for one in outcomes]
 
 
-def _make_ready(state: Path, pieces: Sequence[Piece[P]]) -> None:
-    """Make the folder and forget what an interrupted run was at."""
+def _make_ready(state: Path, pieces: Sequence[Piece[P]]) -> set[str]:
+    """Make the folder; return and forget what an interrupted run was at."""
     try:
         state.mkdir(parents=True, exist_ok=True)
-        for piece in pieces:
+        marked = [piece for piece in pieces if _running(state, piece).exists()]
+        for piece in marked:
             _running(state, piece).unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(
             f"cannot write {state}", found=error.strerror, fix="choose a writable folder"
         ) from error
+    return {piece.name for piece in marked}
 
 
 def _here(pieces: Sequence[Piece[P]], work: Callable[[P], Outcome], state: Path) -> Iterator[None]:
@@ -135,7 +155,7 @@ def _apart(
             _running(state, piece).unlink()
             yield from _pool([piece], work, state, 1)
             if _outcome(state, piece) is None:
-                _record(state, piece, {"failed": DIED})
+                _record(state, piece, {"failed": DIED, PASSING: True})
                 yield
         rest = [piece for piece in rest if _outcome(state, piece) is None]
         yield from _pool(rest, work, state, workers)
@@ -173,8 +193,10 @@ def _do(piece: Piece[P], work: Callable[[P], Outcome], state: Path) -> None:
     _running(state, piece).write_text(str(os.getpid()))
     try:
         outcome = work(piece.task)
-    except OutputError:
+    except (OutputError, WeightsError, NotTrained, MissingExtra, ImportError):
         raise
+    except MemoryError as error:
+        outcome = {"failed": f"{type(error).__name__}: {error}", PASSING: True}
     except Exception as error:
         # Whatever a damaged file provokes must not stop the other pieces: it is written down.
         outcome = {"failed": f"{type(error).__name__}: {error}"}

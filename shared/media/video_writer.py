@@ -11,6 +11,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.bitstream import BitStreamFilterContext
 from numpy.typing import NDArray
 
 from shared.beside import replacing, writing
@@ -26,6 +27,8 @@ AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000
 _BITS_PER_SAMPLE = 5
 _LARGEST_BITRATE = 160_000
 _AUDIO_LEAD = Fraction(1, 2)
+_NO_SETTINGS = "filter_units=remove_types=6"
+"""NAL units of type 6 (SEI) hold the encoder's text and nothing that a decoder of these files needs."""
 _BT709 = 1
 _LIMITED_RANGE = 1
 _LARGEST_SIDE = 16_384
@@ -52,6 +55,7 @@ class VideoWriter:
             the frames come, so a long recording never sits in memory.
         crf: H.264 quality, 0 (lossless) to 51; 18 looks like the source.
         x264: Further parameters of the encoder, ``key=value`` joined by colons.
+        bare: Leave out the text in which x264 tells how it encoded, and let the header be the same at any quality.
         comment: Text that the file carries as its ``comment``.
 
     Raises:
@@ -77,13 +81,16 @@ class VideoWriter:
         audio: tuple[Samples | Iterable[Samples], int] | None = None,
         crf: float = 18,
         x264: str = "",
+        bare: bool = False,
         comment: str | None = None,
     ) -> None:
         self._path = Path(path)
         self._fps = Fraction(fps)
         self._size = (int(size[0]), int(size[1]))
         self._crf = crf
-        self._x264 = x264
+        self._x264 = ":".join(part for part in (x264, "stitchable=1" if bare else "") if part)
+        self._bare = bare
+        self._filter: BitStreamFilterContext | None = None
         self._comment = comment
         self._frames = 0
         self._audio = None if audio is None else _AudioFeed(*audio)
@@ -151,7 +158,7 @@ class VideoWriter:
         picture.time_base = 1 / self._fps
         self._frames += 1
         with self._writing():
-            self._container.mux(self._video.encode(picture))
+            self._mux_video(self._video.encode(picture))
         self._mux_audio(until=self._frames / self._fps + _AUDIO_LEAD)
 
     def _open_streams(self) -> None:
@@ -175,6 +182,17 @@ class VideoWriter:
         # The edit list counts in this unit; the default of 1 ms would cut the sound up to 8 samples wrong.
         return {} if self._audio is None else {"movie_timescale": str(self._audio.rate)}
 
+    def _mux_video(self, packets: list[Any]) -> None:
+        """Write packets of the encoder; None after the last."""
+        if self._bare and self._filter is None and packets:
+            self._container.start_encoding()
+            self._filter = BitStreamFilterContext(_NO_SETTINGS, self._video)
+        for packet in packets:
+            if self._filter is not None:
+                self._container.mux(self._filter.filter(packet))
+            elif packet is not None:
+                self._container.mux(packet)
+
     def _mux_audio(self, until: Fraction | None) -> None:
         if self._audio is None:
             return
@@ -186,7 +204,7 @@ class VideoWriter:
         if self._frames == 0:
             raise InputError(f"no frame was given for {self._path}", fix="write at least one")
         with self._writing():
-            self._container.mux(self._video.encode())
+            self._mux_video([*self._video.encode(), None])
         self._mux_audio(until=None)
         with self._writing():
             if self._audio is not None:

@@ -13,11 +13,12 @@ def mass_in_mask(score: Tensor, mask: Tensor) -> Tensor:
         mask: ``(B, H, W)`` in [0, 1].
 
     Returns:
-        ``(B,)`` in [0, 1]; NaN for an empty map.
+        ``(B,)`` in [0, 1]; 0 for an empty map, which shows nothing.
 
     Example:
         >>> import torch
         >>> mass_in_mask(torch.tensor([[[0.75, 0.25]]]), torch.tensor([[[1.0, 0.0]]])).tolist()
         [0.75]
     """
-    return (score * mask).sum((1, 2)) / score.sum((1, 2))
+    whole = score.sum((1, 2))
+    return (score * mask).sum((1, 2)) / whole.where(whole > 0, 1.0)

@@ -100,13 +100,18 @@ def build(
     _weight.cache_clear()
     site = _Site(Path(corpus), root, tuple(qualities), seed, longest, reenact)
     clips = choose_people(read_manifest(corpus).clips, people)
-    plans, impossible = plan_forgeries(clips, names, seed)
+    plans, impossible = plan_forgeries(clips, names, seed, longest)
     # The small splits first: whoever waits for the training people can already look at the others.
     plans.sort(key=lambda plan: SPLITS.index(plan.target.split), reverse=True)
     facts = [replace(site, corpus=Path(), out=Path())]
     content = _Content(Path(corpus))
     pieces = [
-        Piece(plan.name, sha256_of_json([*facts, plan, content.of(plan)]), plan) for plan in plans
+        Piece(
+            plan.name,
+            sha256_of_json([*facts, plan, content.of(plan), *_drawn_by(site, plan)]),
+            plan,
+        )
+        for plan in plans
     ]
     outcomes = run_pieces(
         pieces, partial(_make, site), root / "state", workers=workers, whole=partial(_is_whole, root),
@@ -132,6 +137,14 @@ class _Content:
             path = self._manifest.path(name)
             self._known[name] = sha256_of(path) if path.is_file() else "missing"
         return self._known[name]
+
+
+def _drawn_by(site: _Site, plan: Plan) -> list[str]:
+    """Return what a reenactment tells of itself (``fingerprint``: its weights), so that new weights draw anew."""
+    if plan.family != "reenactment" or not site.reenact:
+        return []
+    told = getattr(load_reenact(site.reenact), "fingerprint", None)
+    return [told()] if told else []
 
 
 def _is_whole(root: Path, outcome: Outcome) -> bool:
@@ -232,6 +245,7 @@ def _deliver(site: _Site, plan: Plan, target: Shot, made: Forged, quality: str) 
         "donors": [clip.id for clip in made.donors],
         "known": known,
         "chain": {**asdict(delivery), "crf": arrival.crf._asdict()},
+        "drawn by": _drawn_by(site, plan),
     }
     row = replace(
         plan.target, id=name, video=video, audio="", truth="", frames=len(made.frames), size=size,

@@ -6,7 +6,9 @@
 
 A forged face has less or more detail than the authentic one and moves otherwise. At one crf for all that shows in the
 size of the file, at one size in the first picture's share of it, and when that is matched, too, in how the others
-differ among themselves. So all three are matched, with the three quantisers that an encoder has.
+differ among themselves. So all three are matched, with the three quantisers that an encoder has. These differ then, and
+x264 writes them into the stream (a text, and where the header has the quantiser begin); both are left out. Whoever
+reads the quantiser of each slice still finds it.
 
 Reference: Broyden, "A class of methods for solving nonlinear simultaneous equations" (Math. Comp. 1965).
 """
@@ -93,7 +95,9 @@ def encode(
     audio: tuple[NDArray[np.float32], int] | None = None,
 ) -> Path:
     """Write frames at these crf; return the file."""
-    with VideoWriter(path, fps, size, crf=crf.ahead, x264=crf.x264(), audio=audio) as writer:
+    with VideoWriter(
+        path, fps, size, crf=crf.ahead, x264=crf.x264(), bare=True, audio=audio
+    ) as writer:
         for frame in frames:
             writer.write(frame)
     return path

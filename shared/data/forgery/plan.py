@@ -90,11 +90,18 @@ def _shares(by_split: dict[str, list[str]], people: int) -> list[int]:
 
 
 def plan_forgeries(
-    clips: Sequence[Clip], families: Sequence[str], seed: int
+    clips: Sequence[Clip], families: Sequence[str], seed: int, longest: int = 125
 ) -> tuple[list[Plan], list[dict[str, str]]]:
     """Plan each clip's authentic delivery and its forgery by every family.
 
-    Whoever takes part comes from the target's split, so that nobody is in two of them.
+    Whoever takes part comes from the target's split, so that nobody is in two of them. Who lends speech says something
+    else in another voice, and at least as long: silence at the end would tell.
+
+    Args:
+        clips: Of a corpus.
+        families: Names of :data:`.families.FAMILIES`.
+        seed: Of the draws.
+        longest: Frames; longer clips are cut.
 
     Returns:
         The plans, and a row with a reason for each forgery that cannot be made.
@@ -106,7 +113,7 @@ def plan_forgeries(
     for target in clips:
         plans.append(Plan(target, AUTHENTIC))
         for family in families:
-            found = _cast(target, family, by_split[target.split], seed)
+            found = _cast(target, family, by_split[target.split], seed, longest)
             if isinstance(found, Plan):
                 plans.append(found)
             else:
@@ -114,7 +121,9 @@ def plan_forgeries(
     return plans, left_out
 
 
-def _cast(target: Clip, family: str, neighbours: Sequence[Clip], seed: int) -> Plan | str:
+def _cast(
+    target: Clip, family: str, neighbours: Sequence[Clip], seed: int, longest: int
+) -> Plan | str:
     """Draw who takes part, or say why it cannot be."""
     needs = FAMILIES[family]
     if needs.speech and not target.audio:
@@ -123,15 +132,25 @@ def _cast(target: Clip, family: str, neighbours: Sequence[Clip], seed: int) -> P
     fit = [
         clip
         for clip in neighbours
-        if clip.person != target.person
-        and (not needs.speech or (clip.audio and clip.transcript != target.transcript))
+        if clip.person != target.person and (not needs.speech or _speaks_for(clip, target, longest))
     ]
     people = sorted({clip.person for clip in fit})
     if len(people) < needs.fewest:
-        return f"needs {needs.fewest} other people in {target.split}, found {len(people)}"
+        who = "who say something else, as long and in another voice, " if needs.speech else ""
+        return f"needs {needs.fewest} other people {who}in {target.split}, found {len(people)}"
     generator = generator_of(seed, family, target.id, "cast")
     others = []
     for person in generator.permutation(people)[: needs.others]:
         theirs = [clip for clip in fit if clip.person == person]
         others.append(theirs[generator.integers(len(theirs))])
     return Plan(target, family, tuple(own[:OWN_SHOTS]) if needs.speech else (), tuple(others))
+
+
+def _speaks_for(clip: Clip, target: Clip, longest: int) -> bool:
+    """Tell whether a clip's speech can be put into the target's mouth; what is not told counts as other."""
+    others = (clip.transcript, target.transcript), (clip.voice, target.voice)
+    return (
+        bool(clip.audio)
+        and clip.frames >= min(target.frames, longest)
+        and all(theirs != own or not own for theirs, own in others)
+    )

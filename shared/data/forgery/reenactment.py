@@ -18,7 +18,10 @@ from shared.errors import InputError
 Image = NDArray[np.uint8]
 
 Reenact = Callable[[Shot, Shot], Sequence[Image]]
-"""(target, driver) -> the target's frames, drawn in their pose and place with the driver's expression."""
+"""(target, driver) -> the target's frames, drawn in their pose and place with the driver's expression.
+
+One with a method ``fingerprint()`` that returns the hash of its weights is asked to draw anew when these change.
+"""
 
 
 def reenactment(cast: Cast, generator: np.random.Generator, reenact: Reenact) -> Forged:

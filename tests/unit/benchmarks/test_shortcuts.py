@@ -33,6 +33,18 @@ def test_cues_tell_length_size_and_colour(tmp_path):
     assert bright - dark == pytest.approx(50, abs=3)
 
 
+def test_cues_read_what_the_encoder_tells_and_where_quantisers_begin(tmp_path):
+    frame = np.random.default_rng(0).integers(0, 255, (32, 32, 3), dtype=np.uint8)
+    fields = {}
+    for name, crf, bare in (("fine", 18, False), ("coarse", 33, False), ("bare", 33, True)):
+        with VideoWriter(tmp_path / f"{name}.mp4", 25, (32, 32), crf=crf, bare=bare) as writer:
+            writer.write(frame)
+        fields[name] = container_cues(tmp_path / f"{name}.mp4")["codec fields"]
+    assert [fields[name]["crf"] for name in fields] == [18, 33, 0]
+    differ = {cue for cue, value in fields["fine"].items() if fields["coarse"][cue] != value}
+    assert any(cue.startswith("header") for cue in differ)
+
+
 def labelled(people: int, seed: int):
     generator = np.random.default_rng(seed)
     names = np.repeat([f"p{n:02d}" for n in range(people)], 4)

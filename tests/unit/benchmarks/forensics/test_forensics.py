@@ -6,12 +6,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from benchmarks.forensics.ablation_table import arms
 from benchmarks.forensics.exploitability import Seen
-from benchmarks.forensics.figures import by_video, decisions, localisation, over_people
+from benchmarks.forensics.figures import (
+    by_video,
+    decisions,
+    localisation,
+    over_people,
+    pixel_area,
+)
 from benchmarks.forensics.main_table import judged_rows
-from benchmarks.forensics.maps_table import lent, steps, without
+from benchmarks.forensics.maps_table import evidence, lent, steps, unseen_by_itself, without
 from benchmarks.forensics.material import Material
 from benchmarks.forensics.picture import map_sheet
 from benchmarks.forensics.plan import ALL, PLANS, plan_named
@@ -19,11 +26,14 @@ from benchmarks.forensics.robustness import CHANGES
 from benchmarks.forensics.run import answered
 from benchmarks.forensics.workshop import Workshop
 from forensics.calibration import calibrate
+from forensics.face_batches import UNCHANGED, FaceBatches
 from forensics.faces import FaceSet
 from forensics.focus.config import PROFILES
+from forensics.inspection.familiarity import Familiarity
 from forensics.verdict import Decision
 from shared.errors import InputError
 from shared.media.image import read_image
+from shared.metrics.roc import auc
 
 SIDE = 48
 
@@ -104,18 +114,25 @@ def test_a_map_that_is_the_mask_is_best_and_chance_is_not():
     faces = material().faces
     forged = faces.take(faces.labels == 1)
     best = localisation(forged.masks, forged.masks, forged.people, seed=0, resamples=5)
-    assert (best["IoU at 0.5"].value, best["pointing"].value, best["pixel AUC"]) == (1, 1, 1)
+    assert (best["IoU at 0.5"].value, best["pointing"].value, best["pixel AUC"].value) == (1, 1, 1)
     rough = np.random.default_rng(0).random(forged.masks.shape, np.float32)
     poor = localisation(rough, forged.masks, forged.people, seed=0, resamples=5)
-    assert poor["IoU at 0.5"].value < 0.3 and abs(poor["pixel AUC"] - 0.5) < 0.05
+    assert poor["IoU at 0.5"].value < 0.3 and abs(poor["pixel AUC"].value - 0.5) < 0.05
 
 
 def test_what_a_map_shows_goes_first_and_the_decision_with_it(shop):
     rows = shop.material.rows(ALL, "test")
     masks = lent(shop.material.faces.masks[rows], shop.material.faces.labels[rows], 0)
     assert masks.any((1, 2)).all()
-    deleted, inserted = steps(shop, Brightness(), rows, masks, "known")
-    deleted_last, inserted_last = steps(shop, Brightness(), rows, 1 - masks, "inverse")
+    labels = shop.material.faces.labels[rows]
+
+    def areas(maps):
+        looks = steps(shop, Brightness(), rows, maps)
+        return [
+            np.mean([auc(one[labels == 1], one[labels == 0]) for one in look]) for look in looks
+        ]
+
+    (deleted, inserted), (deleted_last, inserted_last) = areas(masks), areas(1 - masks)
     assert deleted < deleted_last and inserted > inserted_last
     assert (shop.out / "arrays").is_dir()
 
@@ -126,6 +143,45 @@ def test_inside_and_outside_hide_the_two_parts():
         shown = Seen(None, inside)(faces).frames[faces.labels == 1]
         assert (shown.max(axis=(1, 2, 3)) == 250).all() == inside
     assert np.array_equal(without(faces.frames, faces.masks > 2), faces.frames)
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_counterpart_is_hidden_where_its_forgery_is(inside):
+    """Left sharp it would be the authentic half of every batch, told by its sharpness alone."""
+    faces = material().faces
+    grain = np.random.default_rng(1).integers(0, 255, faces.frames.shape, dtype=np.uint8)
+    shown = Seen(None, inside)(replace(faces, counterparts=grain))
+    rows = np.concatenate([np.flatnonzero(faces.labels == label)[:4] for label in (0, 1)])
+    batch = FaceBatches(shown, 8, SIDE, 0, augmentation=UNCHANGED).gather(
+        rows, np.random.default_rng(0)
+    )
+    hidden = slice(28, None) if inside else slice(10, 22)
+    detail = batch["image"][:4, :, hidden, hidden].std((1, 2, 3))
+    assert detail.max() < 0.05 < grain.std() / 255
+
+
+def test_the_pixel_auc_is_that_of_all_pixels():
+    rng = np.random.default_rng(0)
+    maps = rng.random((6, 8, 8), np.float32)
+    inside = rng.random((6, 8, 8)) + maps > 1.1
+    found = pixel_area(maps, inside, np.array([*"aabbcc"]), seed=0, resamples=50)
+    assert found.value == pytest.approx(roc_auc_score(inside.ravel(), maps.ravel()), abs=2e-3)
+    assert found.low < found.value < found.high
+
+
+def test_what_is_left_is_told_with_intervals_for_every_map(shop):
+    rows = evidence(
+        shop, Brightness(), {"mask": lambda rows: shop.material.faces.masks[rows]}, "smoke"
+    )
+    assert len(rows) == 4 * 3 and all(row["low"] <= row["value"] <= row["high"] for row in rows)
+    found = {row["figure"]: row["value"] for row in rows}
+    assert found["AUC left without the map: maps of mask"] < found["insertion: maps of mask"]
+
+
+def test_a_focus_is_asked_again_without_its_own_proposals(shop):
+    focus = shop.taught("focus", "swap", 0)
+    row = unseen_by_itself(shop, "focus", focus, "smoke")
+    assert 0 <= row["low"] <= row["value"] <= row["high"] <= 1
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -162,6 +218,26 @@ def test_answers_are_counted_by_truth(shop):
     authentic, forged = answered(shop, Brightness(), known, "focus", "smoke")
     assert (authentic["value"], authentic["called authentic"], authentic["n"]) == (0, 1, 2)
     assert (forged["value"], forged["no answer"], forged["n"]) == (1, 0, 4)
+
+
+class Strange(Brightness):
+    """Its features of bright squares are like nothing that it knows."""
+
+    def detect(self, frames, **_):
+        bright = (frames > 240).any(axis=(1, 2, 3))
+        found = super().detect(frames)
+        found.features = np.zeros((len(frames), 4)) + 99 * bright[:, None]
+        return found
+
+
+def test_clips_beyond_the_known_faces_are_no_answers(shop):
+    known = calibrate(
+        np.linspace(0.1, 0.2, 40), np.linspace(0, 0.02, 40), direction=Decision.MANIPULATED
+    )
+    familiar = Familiarity.of(np.random.default_rng(1).normal(size=(200, 4)))
+    authentic, forged = answered(shop, Strange(), known, "focus", "smoke", familiar)
+    assert (forged["no answer"], forged["of these beyond the known faces"]) == (1, 1)
+    assert authentic["of these beyond the known faces"] == 0
 
 
 class Square:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from forensics.backbones.vit import SIZES, PatchTransformer, rollout
+from forensics.focus.carp import activation, pooled_logits
 from forensics.focus.config import (
     PROFILES,
     FocusConfig,
@@ -257,3 +258,12 @@ def test_patches_that_do_not_know_their_place_say_the_same_wherever_they_lie():
         # what lies further from the border than attention reaches in two layers
         apart.append(float((rolled[..., 4:-2, 4:-2] - told[..., 2:-4, 2:-4]).abs().max()))
     assert apart[0] < 1e-5 < 1e-2 < apart[1]
+
+
+def test_a_class_activation_map_shows_nothing_that_no_decision_reads():
+    """Where the decision is of the difference of two filters, what both have in common is never trained."""
+    config = replace(SMOKE.network, pooling_real="none", map_source="cam")
+    maps = torch.randn(2, 2, 4, 4, generator=torch.Generator().manual_seed(0))
+    common = torch.randn(2, 1, 4, 4, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(pooled_logits(maps, config), pooled_logits(maps + common, config))
+    torch.testing.assert_close(activation(maps, config), activation(maps + common, config))

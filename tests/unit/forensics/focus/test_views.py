@@ -69,3 +69,10 @@ def test_moves_repeat_with_the_seed():
     )
     assert torch.equal(first, again)
     assert set(first[:, 0, 0].sign().tolist()) == {-1.0, 1.0}
+
+
+@pytest.mark.parametrize("kind", ["sobel", "srm", "dct"])
+def test_half_precision_training_sees_the_same_view(pictures, kind):
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        half = second_view(pictures, kind)
+    torch.testing.assert_close(half, second_view(pictures, kind))

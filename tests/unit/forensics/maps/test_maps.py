@@ -189,3 +189,9 @@ def test_the_cache_makes_each_map_once_for_an_image_a_provider_and_a_checkpoint(
     other = Counting("b")
     CachedMaps(other, tmp_path).maps(faces)
     assert other.asked == 8
+
+
+def test_the_cache_keeps_one_grid_whoever_was_asked_first(providers, faces, tmp_path):
+    cached = CachedMaps(providers["gradcam"], tmp_path)
+    cached.maps(faces.take(np.array([0, 1])))
+    assert len(cached.maps(faces.take(np.array([0, 1, 2])))) == 3

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.data.resumable import DIED, Piece, run_pieces
-from shared.errors import InputError, OutputError
+from shared.data.resumable import DIED, PASSING, Piece, run_pieces
+from shared.errors import InputError, OutputError, WeightsError
 
 
 def square(log: Path, number: int) -> dict:
@@ -61,13 +61,13 @@ def test_what_is_done_is_not_done_again_until_its_key_changes(tmp_path, log):
 
 def test_a_piece_that_kills_its_process_is_left_out_and_the_rest_done(tmp_path, log):
     out = run_pieces(pieces([1, 4, 5, 6]), partial(square, log), tmp_path / "state", workers=2)
-    assert out == [{"square": 1}, {"failed": "its process died twice"}, {"square": 25}, {"square": 36}]  # fmt: skip
+    assert out == [{"square": 1}, {"failed": DIED, PASSING: True}, {"square": 25}, {"square": 36}]  # fmt: skip
     assert times_done(log)["4"] == 2
 
 
 def test_one_worker_apart_outlives_a_deadly_piece(tmp_path, log):
     out = run_pieces(pieces([4, 2]), partial(square, log), tmp_path / "state", apart=True)
-    assert out == [{"failed": DIED}, {"square": 4}]
+    assert out == [{"failed": DIED, PASSING: True}, {"square": 4}]
 
 
 def test_an_outcome_that_is_not_whole_is_made_again(tmp_path, log):
@@ -76,6 +76,40 @@ def test_an_outcome_that_is_not_whole_is_made_again(tmp_path, log):
     again = run_pieces(pieces([1, 2]), work, state, whole=lambda one: one["square"] == 1)
     assert again == [{"square": 1}, {"square": 4}]
     assert times_done(log) == {"1": 1, "2": 2}
+
+
+def scarce(log: Path, number: int) -> dict:
+    """Find no memory for 5 and no model for 6, once each."""
+    first = not (log / str(number)).exists()
+    (log / str(number)).touch()
+    if first and number == 5:
+        raise MemoryError
+    if first and number == 6:
+        raise WeightsError("the model is not installed")
+    return {"square": number * number}
+
+
+def test_a_passing_shortage_is_tried_again_in_the_next_run(tmp_path, log):
+    work, state = partial(scarce, log), tmp_path / "state"
+    assert "MemoryError" in run_pieces(pieces([1, 5]), work, state)[1]["failed"]
+    assert run_pieces(pieces([1, 5]), work, state) == [{"square": 1}, {"square": 25}]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_missing_model_ends_the_run_and_leaves_nothing_out(tmp_path, log, workers):
+    work, state = partial(scarce, log), tmp_path / "state"
+    with pytest.raises(WeightsError, match="not installed"):
+        run_pieces(pieces([6, 1]), work, state, workers=workers)
+    assert run_pieces(pieces([6, 1]), work, state) == [{"square": 36}, {"square": 1}]
+
+
+def test_what_killed_the_last_run_is_done_apart(tmp_path, log):
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "n4.running").write_text("1")
+    assert run_pieces(pieces([1, 4, 2]), partial(square, log), state) == [
+        {"square": 1}, {"failed": DIED, PASSING: True}, {"square": 4},
+    ]  # fmt: skip
 
 
 def test_wrong_arguments_are_named(tmp_path, log):

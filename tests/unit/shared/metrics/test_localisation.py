@@ -8,7 +8,7 @@ import torch
 from sklearn.metrics import jaccard_score, roc_auc_score, roc_curve
 
 from shared.errors import InputError
-from shared.metrics.eer import equal_error_rate
+from shared.metrics.eer import equal_error_rate, equal_error_threshold
 from shared.metrics.iou import best_iou, iou
 from shared.metrics.mass_in_mask import mass_in_mask
 from shared.metrics.pixel_auc import pixel_auc
@@ -78,3 +78,22 @@ def test_mass_in_mask_ignores_the_maps_scale(maps):
     slow = (score.numpy() * mask.numpy()).sum((1, 2)) / score.numpy().sum((1, 2))
     assert mass_in_mask(score, mask).tolist() == pytest.approx(slow.tolist())
     assert mass_in_mask(0.1 * score, mask).tolist() == pytest.approx(slow.tolist())
+
+
+def test_an_empty_map_has_no_mass_in_the_mask(maps):
+    score, mask = maps
+    assert mass_in_mask(torch.zeros_like(score), mask).tolist() == [0] * len(mask)
+
+
+def test_the_best_iou_does_not_depend_on_the_scale_of_a_narrow_map(maps):
+    score, mask = maps
+    assert best_iou(score**8, mask)[0] == pytest.approx(best_iou(score, mask)[0], abs=0.02)
+
+
+def test_both_errors_are_alike_at_the_threshold():
+    rng = np.random.default_rng(0)
+    inside, outside = rng.normal(1, 1, 301), rng.normal(0, 1, 200)
+    threshold = equal_error_threshold(inside, outside)
+    rate = equal_error_rate(inside, outside)
+    assert (inside < threshold).mean() == pytest.approx(rate, abs=0.01)
+    assert (outside >= threshold).mean() == pytest.approx(rate, abs=0.01)

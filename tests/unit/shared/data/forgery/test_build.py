@@ -150,6 +150,56 @@ def test_a_small_split_gives_fewer_donors_and_a_tiny_one_its_reason():
     assert [row["reason"] for row in left_out] == ["needs 2 other people in test, found 1"] * 2
 
 
+def spoken(person, transcript="", voice="", frames=50):
+    return Clip(
+        f"{person}{frames}", "speaking", "test", person, audio="a", video="v",
+        transcript=transcript, voice=voice, frames=frames,
+    )  # fmt: skip
+
+
+def test_a_mouth_is_given_other_words_of_another_voice_that_last():
+    target = spoken("a", "hello", "v1")
+    wrong = [spoken("b", "hello", "v2"), spoken("c", "bye", "v1"), spoken("d", "bye", "v2", 20)]
+    plans, left_out = plan_forgeries([target, *wrong], ["mouth_splice"], seed=0)
+    assert "mouth_splice-a50" in {row["id"] for row in left_out}
+    plans, _ = plan_forgeries([target, *wrong, spoken("e", "bye", "v2")], ["mouth_splice"], seed=0)
+    (own,) = (plan for plan in plans if plan.name == "mouth_splice-a50")
+    assert [clip.person for clip in own.others] == ["e"]
+    cut, _ = plan_forgeries([target, wrong[2]], ["mouth_splice"], seed=0, longest=20)
+    assert "mouth_splice-a50" in {plan.name for plan in cut}
+
+
+def test_footage_without_transcripts_or_voices_can_be_spliced():
+    plans, left_out = plan_forgeries([spoken("a"), spoken("b")], ["mouth_splice"], seed=0)
+    assert len(plans) == 4 and not left_out
+
+
+class Drawer:
+    """Draws a grey face, and tells by which weights."""
+
+    weights = "one"
+
+    def __call__(self, target, driver):
+        return np.full_like(target.frames, 128)
+
+    def fingerprint(self):
+        return self.weights
+
+
+grey = Drawer()
+
+
+def test_new_weights_draw_the_reenactments_anew(corpus, tmp_path, monkeypatch):
+    options = {"families": ["swap", "reenactment"], "reenact": f"{__name__}:grey", **BRIEF}
+    first = build(corpus, tmp_path, **options)
+    times = {clip.id: first.path(clip.video).stat().st_mtime_ns for clip in first}
+    monkeypatch.setattr(grey, "weights", "two")
+    again = build(corpus, tmp_path, **options)
+    made = {c.id for c in again if again.path(c.video).stat().st_mtime_ns != times[c.id]}
+    assert made == {clip.id for clip in again if clip.extra["family"] == "reenactment"} != set()
+    assert {tuple(clip.extra["drawn by"]) for clip in again} == {(), ("two",)}
+
+
 def test_people_are_taken_split_by_split():
     clips = [
         Clip(f"{split}{n}", "exercise", split, f"{split}{n}", video="v")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -75,6 +76,18 @@ def test_smoother_pictures_take_the_bytes_of_the_authentic_ones(cast, tmp_path):
         np.testing.assert_allclose(Weight.of(path), weight, rtol=0.05)
     assert crfs[1].first < min(crfs[0].first, before.crf.first)
     assert abs(np.log2(Weight.of(tmp_path / "before.mp4").rest / weight.rest)) > 0.2
+
+
+def test_no_header_tells_the_quantiser(cast, tmp_path):
+    """At one number of bytes the quantisers differ; x264 writes them down, and what is left is the same for all."""
+    headers = set()
+    for crf in (18, 23, 33):
+        path = tmp_path / f"{crf}.mp4"
+        sent(cast, path, Delivery(crf))
+        assert b"x264" not in path.read_bytes() and b"crf=" not in path.read_bytes()
+        with av.open(str(path)) as container:
+            headers.add(bytes(container.streams.video[0].codec_context.extradata))
+    assert len(headers) == 1
 
 
 def test_draws_follow_the_generator_and_an_unknown_quality_is_named():
