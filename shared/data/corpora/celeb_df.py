@@ -3,8 +3,9 @@
     Celeb-real/id0_0000.mp4  Celeb-synthesis/id0_id1_0000.mp4  YouTube-real/00000.mp4
     List_of_testing_videos.txt            "1 Celeb-real/id1_0000.mp4" for authentic, "0 ..." for forged
 
-The official test list splits videos, not people: most celebrities are on both sides. Here the list stays ``test``, and
-``train`` and ``val`` keep only those of whom nobody is in the test; the rest is left out, by name.
+The official test list splits videos, not people: nearly all celebrities are on both sides. Here the list stays
+``test``, and ``train`` and ``val`` keep only those of whom nobody is in the test; the rest is left out, by name: of the
+owners' training videos nearly all of Celeb-real and Celeb-synthesis. It is a test for what learnt elsewhere.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from shared.data.corpora.held_out import hold_out
 from shared.data.corpora.video import (
     AUTHENTIC,
     FORGED,
     LabelledVideo,
     Reading,
     checked,
-    hold_out,
+    read_text,
     require_folder,
 )
 from shared.errors import InputError

@@ -12,13 +12,14 @@ import re
 from pathlib import Path
 from typing import Any
 
+from shared.data.corpora.held_out import hold_out
 from shared.data.corpora.video import (
     AUTHENTIC,
     FORGED,
     LabelledVideo,
     Reading,
     checked,
-    hold_out,
+    is_there,
     read_json,
     require_folder,
 )

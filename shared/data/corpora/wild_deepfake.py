@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from shared.data.corpora.held_out import hold_out
 from shared.data.corpora.video import (
     AUTHENTIC,
     FORGED,
     LabelledVideo,
     Reading,
     checked,
-    hold_out,
     require_folder,
 )
 

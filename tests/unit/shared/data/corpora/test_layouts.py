@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from shared.data.corpora.held_out import lacking
 from shared.data.corpora.registry import CORPORA, read_corpus
-from shared.data.corpora.video import LabelledVideo, Reading, hold_out
+from shared.data.corpora.video import LabelledVideo, Reading
 from shared.data.splits import split_by_identity
 from shared.errors import InputError
 
@@ -123,6 +124,31 @@ def test_dfdc_reads_both_forms_of_labels(tmp_path):
     }
     (tmp_path / part / "metadata.json").write_text(json.dumps(labels))
     (tmp_path / "validation/labels.csv").write_text("filename,label\nv.mp4,1\n")
+    (tmp_path / "List_of_testing_videos.txt").write_bytes(b"1 Celeb-real/id0_0000.mp4\n1 caf\xe9\n")
+    with pytest.raises(InputError, match=r"line 2 of .*List_of_testing_videos.txt is not UTF-8"):
+        read_corpus("celeb-df-v2", tmp_path)
+
+
+@pytest.mark.parametrize("alone", [("id60", "id61"), ("id60",)])
+def test_celeb_df_has_a_val_of_both_labels_or_none(tmp_path, alone):
+    """As published: of few celebrities nobody is in the test list, and all forgeries left may link them."""
+    pairs = [("id0", "id1"), ("id59", alone[0]), (alone[-1], "id62")]
+    touch(
+        tmp_path,
+        *(f"Celeb-synthesis/{one}_{two}_0000.mp4" for one, two in pairs),
+        *(f"Celeb-real/{name}_0000.mp4" for pair in pairs for name in pair),
+        *(f"YouTube-real/{number:05d}.mp4" for number in range(60)),
+    )
+    (tmp_path / "List_of_testing_videos.txt").write_text("0 Celeb-synthesis/id0_id1_0000.mp4\n")
+    reading = read_corpus("celeb-df-v2", tmp_path)
+    count = Counter((video.split, video.label) for video in reading.videos)
+    assert len(reading.left_out) == 2 and count["train", "forged"] == 3 - len(alone)
+    assert (count["val", "forged"], count["val", "authentic"] > 0) == (
+        len(alone) - 1,
+        len(alone) == 2,
+    )
+    told = [] if len(alone) == 2 else ["val holds no authentic and no forged video"]
+    assert lacking(count.keys()) == told
     (tmp_path / "test/metadata.json").write_text('{"t.mp4": {"is_fake": 0}}')
     reading = read_corpus("dfdc", tmp_path)
     rows = {video.path.name: video for video in reading.videos}
@@ -256,9 +282,3 @@ def test_an_empty_or_missing_folder_is_an_input_error(name, tmp_path):
 def test_an_unknown_corpus_is_named():
     with pytest.raises(InputError, match="imagenet"):
         read_corpus("imagenet", ".")
-
-
-def test_one_great_group_is_never_held_out():
-    pairs = [(str(n), str((n + 1) % 30)) for n in range(30)]
-    ring = [LabelledVideo(Path(pair[0]), "forged", "train", "x", pair) for pair in pairs]
-    assert {video.split for video in hold_out(ring)} == {"train"}
