@@ -282,3 +282,68 @@ def test_an_empty_or_missing_folder_is_an_input_error(name, tmp_path):
 def test_an_unknown_corpus_is_named():
     with pytest.raises(InputError, match="imagenet"):
         read_corpus("imagenet", ".")
+def test_a_split_may_stand_below_the_label(tmp_path):
+    touch(
+        tmp_path,
+        "real/train/a.mp4",
+        "real/test/carl/c.mp4",
+        "val/fake/b.mp4",
+        "train/real/train/d.mp4",
+    )
+    reading = read_corpus("plain", tmp_path)
+    assert {video.path.name: (video.split, *video.persons) for video in reading.videos} == {
+        "a.mp4": ("train", "a"), "b.mp4": ("val", "b"), "c.mp4": ("test", "carl"), "d.mp4": ("train", "d"),
+    }  # fmt: skip
+    touch(tmp_path, "fake/train/carl/x.mp4")
+    with pytest.raises(InputError, match="two splits"):
+        read_corpus("plain", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["test/real/train/a.mp4", "fake/Validation/a.mp4", "fake/training/a.mp4"]
+)
+def test_folders_that_leave_the_split_open_are_refused(tmp_path, name):
+    touch(tmp_path, name)
+    with pytest.raises(InputError, match="no clear split"):
+        read_corpus("plain", tmp_path)
+
+
+def test_spaces_in_the_csv_make_nobody_two(tmp_path):
+    touch(tmp_path, "a.mp4", "b.mp4", "masks/b.mp4")
+    (tmp_path / "labels.csv").write_text(
+        "path , label, Person, split, mask\na.mp4 , real, anna , train ,\n b.mp4,fake,anna + bert,,masks/b.mp4 \n"
+    )
+    reading = read_corpus("plain", tmp_path)
+    assert [(video.split, video.persons) for video in reading.videos] == [
+        ("train", ("anna",)), ("train", ("anna", "bert")),
+    ]  # fmt: skip
+    assert reading.videos[1].mask == tmp_path / "masks/b.mp4"
+    assert reading.left_out == ()
+
+
+@pytest.mark.parametrize("other", ["./a.mp4", "below/../a.mp4", "link.mp4", "a.mp4"])
+def test_a_file_that_is_listed_twice_is_named(tmp_path, other):
+    touch(tmp_path, "a.mp4")
+    (tmp_path / "link.mp4").symlink_to("a.mp4")
+    (tmp_path / "labels.csv").write_text(f"path,label\na.mp4,real\n{other},fake\n")
+    with pytest.raises(InputError, match=rf"there twice \(found a.mp4 and {other}"):
+        read_corpus("plain", tmp_path)
+
+
+@pytest.mark.parametrize("rows", [1, 20_000], ids=["short", "longer than a field may be"])
+def test_a_quote_that_is_not_closed_is_named_by_its_line(tmp_path, rows):
+    touch(tmp_path, "a.mp4")
+    text = 'path,label\na.mp4,real\n"b.mp4,fake\n' + "c.mp4,fake\n" * rows
+    (tmp_path / "labels.csv").write_text(text)
+    with pytest.raises(InputError, match=r"line 3 of .*labels.csv cannot be read"):
+        read_corpus("plain", tmp_path)
+
+
+def test_a_path_longer_than_any_file_s_is_left_out(tmp_path):
+    touch(tmp_path, "a.mp4")
+    long = "b" * 300 + ".mp4"
+    (tmp_path / "labels.csv").write_text(f"path,label\na.mp4,real\n{long},fake\n")
+    reading = read_corpus("plain", tmp_path)
+    assert reading.left_out == ({"path": long, "reason": "in labels.csv, but no such file"},)
+
+
