@@ -22,6 +22,7 @@ from shared.data.corpora.video import (
     checked,
     read_text,
     require_folder,
+    unread,
 )
 from shared.errors import InputError
 
@@ -56,6 +57,7 @@ def read_celeb_df(root: str | Path) -> Reading:
         {"path": name, "reason": "in the test list, but no such file"}
         for name in sorted(listed - there)
     ]
+    left_out += unread(place, kept, left_out, "not where Celeb-DF v2 has its videos")
     return checked(hold_out(kept), place, "Celeb-DF v2", left_out)
 
 
@@ -66,17 +68,15 @@ def _family(label: str) -> str:
 def _test_list(root: Path) -> set[str]:
     """Return the listed paths, after a look whether their labels are what the folders say."""
     path = root / TEST_LIST
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except OSError as error:
-        raise InputError(f"there is no {path}", fix="it belongs to the corpus") from error
     found = set()
-    for line in filter(str.strip, lines):
+    for number, line in enumerate(read_text(path, "it belongs to the corpus").splitlines(), 1):
+        if not line.strip():
+            continue
         label, _, name = line.strip().partition(" ")
         wanted = {AUTHENTIC: "1", FORGED: "0"}.get(_FOLDERS.get(name.split("/")[0], ""))
         if label != wanted:
             raise InputError(
-                f"a line of {TEST_LIST} is wrong", found=line, expected="1 Celeb-real/NAME.mp4"
+                f"line {number} of {path} is wrong", found=line, expected="1 Celeb-real/NAME.mp4"
             )
         found.add(name)
     return found

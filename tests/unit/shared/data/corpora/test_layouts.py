@@ -69,6 +69,19 @@ def test_faceforensics(faceforensics):
     assert len(read_corpus("faceforensics", faceforensics, "c40").videos) == 1
 
 
+def test_faceforensics_names_the_videos_that_lie_elsewhere(faceforensics):
+    fakes = "manipulated_sequences"
+    strays = {
+        "001.avi", f"{fakes}/Deepfakes/c23/000_001.mp4", f"{fakes}/Unknown/c23/videos/000_001.mp4",
+        "original_sequences/youtube/c23/videos/003.mkv",
+    }  # fmt: skip
+    touch(faceforensics, *strays)
+    for corpus, own in (("faceforensics", "999.mp4"), ("dfd", "odd.mp4")):
+        left_out = [row["path"] for row in read_corpus(corpus, faceforensics).left_out]
+        assert Path(left_out.pop(0)).name == own
+        assert len(left_out) == 4 and set(left_out) == strays
+
+
 def test_faceforensics_without_its_split_says_where_it_is(faceforensics):
     (faceforensics / "splits/val.json").unlink()
     with pytest.raises(InputError, match="dataset/splits"):
@@ -109,21 +122,8 @@ def test_celeb_df_keeps_its_test_and_drops_its_people_elsewhere(tmp_path):
         "YouTube-real/00777.mp4": "in the test list, but no such file",
     }
     (tmp_path / "List_of_testing_videos.txt").write_text("0 Celeb-real/id0_0000.mp4")
-    with pytest.raises(InputError, match="is wrong"):
+    with pytest.raises(InputError, match=r"line 1 of .*List_of_testing_videos.txt is wrong"):
         read_corpus("celeb-df-v2", tmp_path)
-
-
-def test_dfdc_reads_both_forms_of_labels(tmp_path):
-    part = "train/dfdc_train_part_3"
-    touch(tmp_path, *(f"{part}/{n}.mp4" for n in "abcd"), "validation/v.mp4", "test/t.mp4")
-    labels = {
-        "a.mp4": {"label": "FAKE", "split": "train", "original": "b.mp4"},
-        "b.mp4": {"label": "REAL", "split": "train"},
-        "c.mp4": {"label": "FAKE", "split": "train", "original": "gone.mp4"},
-        "e.mp4": {"label": "REAL", "split": "train"},
-    }
-    (tmp_path / part / "metadata.json").write_text(json.dumps(labels))
-    (tmp_path / "validation/labels.csv").write_text("filename,label\nv.mp4,1\n")
     (tmp_path / "List_of_testing_videos.txt").write_bytes(b"1 Celeb-real/id0_0000.mp4\n1 caf\xe9\n")
     with pytest.raises(InputError, match=r"line 2 of .*List_of_testing_videos.txt is not UTF-8"):
         read_corpus("celeb-df-v2", tmp_path)
@@ -149,6 +149,19 @@ def test_celeb_df_has_a_val_of_both_labels_or_none(tmp_path, alone):
     )
     told = [] if len(alone) == 2 else ["val holds no authentic and no forged video"]
     assert lacking(count.keys()) == told
+
+
+def test_dfdc_reads_both_forms_of_labels(tmp_path):
+    part = "train/dfdc_train_part_3"
+    touch(tmp_path, *(f"{part}/{n}.mp4" for n in "abcd"), "validation/v.mp4", "test/t.mp4")
+    labels = {
+        "a.mp4": {"label": "FAKE", "split": "train", "original": "b.mp4"},
+        "b.mp4": {"label": "REAL", "split": "train"},
+        "c.mp4": {"label": "FAKE", "split": "train", "original": "gone.mp4"},
+        "e.mp4": {"label": "REAL", "split": "train"},
+    }
+    (tmp_path / part / "metadata.json").write_text(json.dumps(labels))
+    (tmp_path / "validation/labels.csv").write_text("filename,label\nv.mp4,1\n")
     (tmp_path / "test/metadata.json").write_text('{"t.mp4": {"is_fake": 0}}')
     reading = read_corpus("dfdc", tmp_path)
     rows = {video.path.name: video for video in reading.videos}
@@ -160,6 +173,51 @@ def test_celeb_df_has_a_val_of_both_labels_or_none(tmp_path, alone):
     assert {Path(row["path"]).name: row["reason"] for row in reading.left_out} == {
         "d.mp4": "no label", "e.mp4": "in the labels, but no such file",
     }  # fmt: skip
+
+
+def test_a_part_of_dfdc_is_a_folder_with_labels(tmp_path):
+    """Unpacked by many, the folder of the archive's name holds that of the part."""
+    outer = "dfdc_train_part_00/dfdc_train_part_0"
+    touch(
+        tmp_path, f"{outer}/a.mp4", f"{outer}/b.mp4", "dfdc_train_part_01/dfdc_train_part_1/c.mp4"
+    )
+    with pytest.raises(InputError, match=r"holds a metadata\.json"):
+        read_corpus("dfdc", tmp_path)
+    labels = {"a.mp4": {"label": "FAKE", "original": "b.mp4"}, "b.mp4": {"label": "REAL"},
+              "/b.mp4": {"label": "REAL"}}  # fmt: skip
+    for folder in (outer, "dfdc_train_part_00"):
+        (tmp_path / folder / "metadata.json").write_text(json.dumps(labels))
+        reading = read_corpus("dfdc", tmp_path)
+        assert [video.path.name for video in reading.videos] == ["a.mp4", "b.mp4"]
+        assert {Path(row["path"]).name: row["reason"] for row in reading.left_out} == {
+            "b.mp4": "in the labels, but no such file",
+            "c.mp4": "not where DFDC has its labelled videos",
+        }
+
+
+def test_what_the_dfdc_preview_does_not_list_or_hold_is_left_out(tmp_path):
+    touch(tmp_path, "corpus/method_A/1/1.mp4", "corpus/method_A/1/extra.mp4", "foreign.mp4")
+    row = {"label": "fake", "set": "test"}
+    names = [
+        "method_A/1/1.mp4",
+        "../foreign.mp4",
+        str(tmp_path / "foreign.mp4"),
+        "a" * 300 + ".mp4",
+    ]
+    (tmp_path / "corpus/dataset.json").write_text(json.dumps(dict.fromkeys(names, row)))
+    reading = read_corpus("dfdc-preview", tmp_path / "corpus")
+    assert [video.path.name for video in reading.videos] == ["1.mp4"]
+    assert {row["path"]: row["reason"].split(", ")[-1] for row in reading.left_out} == {
+        names[1]: "but outside of the corpus", names[2]: "but outside of the corpus",
+        names[3]: "but no such file", "method_A/1/extra.mp4": "not in dataset.json",
+    }  # fmt: skip
+
+
+def test_a_nameless_video_of_the_dfdc_preview_is_its_own_person(tmp_path):
+    touch(tmp_path, "original_videos/x.mp4")
+    rows = {"original_videos/x.mp4": {"label": "real", "set": "train"}}
+    (tmp_path / "dataset.json").write_text(json.dumps(rows))
+    assert read_corpus("dfdc-preview", tmp_path).videos[0].persons == ("x",)
 
 
 def test_dfdc_preview_keeps_a_swap_s_two_people_together(tmp_path):
@@ -200,6 +258,13 @@ def test_wild_deepfake_gives_sequences(tmp_path):
     assert reading.left_out == ({"path": f"{top}/fake_test/2.tar.gz", "reason": "not unpacked"},)
 
 
+def test_pictures_of_no_film_are_left_out_of_wild_deepfake(tmp_path):
+    touch(tmp_path, "real_train/stray.png", "real_train/1/real/0/0.png", "fake_train/film.mp4")
+    reading = read_corpus("wild-deepfake", tmp_path)
+    assert [video.path.name for video in reading.videos] == ["0"]
+    assert [row["path"] for row in reading.left_out] == ["real_train", "fake_train/film.mp4"]
+
+
 def test_plain_folders_and_plain_csv(tmp_path):
     touch(tmp_path, "train/real/anna/a.mp4", "test/fake/b.mp4", "train/notes.mp4")
     reading = read_corpus("plain", tmp_path)
@@ -230,58 +295,6 @@ def test_plain_loses_no_video_silently(tmp_path):
     assert all("real or fake" in row["reason"] for row in reading.left_out)
 
 
-def test_people_who_share_a_video_get_one_split(tmp_path):
-    """Ten people in a ring of swaps: split by the first of two, nearly every pair would be torn."""
-    names = [f"{n}.mp4" for n in range(10)]
-    touch(tmp_path, *names, *[f"alone{n}.mp4" for n in range(30)])
-    lines = [f"{name},fake,p{n}+p{(n + 1) % 10}\n" for n, name in enumerate(names)]
-    lines += [f"alone{n}.mp4,real,q{n}\n" for n in range(30)]
-    (tmp_path / "labels.csv").write_text("path,label,person\n" + "".join(lines))
-    videos = read_corpus("plain", tmp_path).videos
-    assert len({video.split for video in videos if len(video.persons) == 2}) == 1
-    alone = {video.persons[0]: video.split for video in videos if len(video.persons) == 1}
-    assert alone == split_by_identity(alone)
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["path\na.mp4\n", "path,label\na.mp4,maybe\n", "path,label,split\na.mp4,real,later\n",
-     "path,label,person,split\na.mp4,real,x,train\nb.mp4,real,x,test\n", "path,label\na.mp4\n",
-     "path,label\ncaf\udce9.mp4,real\n"],
-    ids=["no label", "unknown label", "unknown split", "one person in two splits", "short", "not UTF-8"],
-)  # fmt: skip
-def test_a_wrong_csv_is_refused(tmp_path, text):
-    touch(tmp_path, "a.mp4", "b.mp4")
-    (tmp_path / "labels.csv").write_text(text, "utf-8", "surrogateescape")
-    with pytest.raises(InputError):
-        read_corpus("plain", tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("metadata.json", "[]"),
-        ("metadata.json", '{"a.mp4": "FAKE"}'),
-        ("labels.csv", "name,label\n1,0\n"),
-    ],
-)
-def test_wrong_labels_of_dfdc_are_refused(tmp_path, name, text):
-    touch(tmp_path, "test/a.mp4")
-    (tmp_path / "test" / name).write_text(text)
-    with pytest.raises(InputError, match=name):
-        read_corpus("dfdc", tmp_path)
-
-
-@pytest.mark.parametrize("name", CORPORA)
-def test_an_empty_or_missing_folder_is_an_input_error(name, tmp_path):
-    for root in (tmp_path, tmp_path / "none"):
-        with pytest.raises(InputError):
-            read_corpus(name, root)
-
-
-def test_an_unknown_corpus_is_named():
-    with pytest.raises(InputError, match="imagenet"):
-        read_corpus("imagenet", ".")
 def test_a_split_may_stand_below_the_label(tmp_path):
     touch(
         tmp_path,
@@ -347,3 +360,55 @@ def test_a_path_longer_than_any_file_s_is_left_out(tmp_path):
     assert reading.left_out == ({"path": long, "reason": "in labels.csv, but no such file"},)
 
 
+def test_people_who_share_a_video_get_one_split(tmp_path):
+    """Ten people in a ring of swaps: split by the first of two, nearly every pair would be torn."""
+    names = [f"{n}.mp4" for n in range(10)]
+    touch(tmp_path, *names, *[f"alone{n}.mp4" for n in range(30)])
+    lines = [f"{name},fake,p{n}+p{(n + 1) % 10}\n" for n, name in enumerate(names)]
+    lines += [f"alone{n}.mp4,real,q{n}\n" for n in range(30)]
+    (tmp_path / "labels.csv").write_text("path,label,person\n" + "".join(lines))
+    videos = read_corpus("plain", tmp_path).videos
+    assert len({video.split for video in videos if len(video.persons) == 2}) == 1
+    alone = {video.persons[0]: video.split for video in videos if len(video.persons) == 1}
+    assert alone == split_by_identity(alone)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["path\na.mp4\n", "path,label\na.mp4,maybe\n", "path,label,split\na.mp4,real,later\n",
+     "path,label,person,split\na.mp4,real,x,train\nb.mp4,real,x,test\n", "path,label\na.mp4\n",
+     "path,label\ncaf\udce9.mp4,real\n"],
+    ids=["no label", "unknown label", "unknown split", "one person in two splits", "short", "not UTF-8"],
+)  # fmt: skip
+def test_a_wrong_csv_is_refused(tmp_path, text):
+    touch(tmp_path, "a.mp4", "b.mp4")
+    (tmp_path / "labels.csv").write_text(text, "utf-8", "surrogateescape")
+    with pytest.raises(InputError):
+        read_corpus("plain", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("metadata.json", "[]"),
+        ("metadata.json", '{"a.mp4": "FAKE"}'),
+        ("labels.csv", "name,label\n1,0\n"),
+    ],
+)
+def test_wrong_labels_of_dfdc_are_refused(tmp_path, name, text):
+    touch(tmp_path, "test/a.mp4")
+    (tmp_path / "test" / name).write_text(text)
+    with pytest.raises(InputError, match=name):
+        read_corpus("dfdc", tmp_path)
+
+
+@pytest.mark.parametrize("name", CORPORA)
+def test_an_empty_or_missing_folder_is_an_input_error(name, tmp_path):
+    for root in (tmp_path, tmp_path / "none"):
+        with pytest.raises(InputError):
+            read_corpus(name, root)
+
+
+def test_an_unknown_corpus_is_named():
+    with pytest.raises(InputError, match="imagenet"):
+        read_corpus("imagenet", ".")
