@@ -33,8 +33,14 @@ def prepare_command(
     """Extract the faces of a corpus of authentic and forged videos.
 
     Splits are the owners', with nobody in two of them as far as they tell who is seen: DFDC does not, and without its
-    folder `validation` the split `val` holds actors of `train`. What is not used stands in OUT/left_out.jsonl with its
-    reason.
+    folder `validation` the split `val` holds actors of `train`. Where the owners give no `val`, a tenth of `train`
+    becomes it, of both labels, if people can be parted so. Celeb-DF is a test: its owners' list names nearly every
+    celebrity, so that nearly all of their training videos show people of the test and are left out. What is not used
+    stands in OUT/left_out.jsonl with its reason.
+
+    A corpus of one's own: ROOT/real and ROOT/fake with a folder a person; folders train, val and test above them or
+    directly below are splits. Or ROOT/labels.csv with the columns path, label and, if known, person (anna+bert for
+    two), split, family, mask.
 
     Examples:
       forensics prepare faceforensics /data/FaceForensics++ -o faces/ff --workers 8
@@ -54,7 +60,9 @@ def prepare_command(
 
 
 def _print(manifest: Manifest, reasons: list[str]) -> None:
-    """Print how many videos came out, and why the others did not."""
+    """Print how many videos came out, why the others did not, and what a training will miss."""
+    from shared.data.corpora.held_out import lacking
+
     table = Table("split", "label", "videos", "faces", "frames without a face")
     for split, label in sorted({(clip.split, clip.extra["label"]) for clip in manifest}):
         own = [c for c in manifest if (c.split, c.extra["label"]) == (split, label)]
@@ -64,3 +72,7 @@ def _print(manifest: Manifest, reasons: list[str]) -> None:
     output.print(table)
     for reason, count in Counter(reasons).most_common():
         output.print(f"left out: {count} x {reason}", markup=False)
+    if bare := sum("mask_left_out" in clip.extra for clip in manifest):
+        output.print(f"without their masks: {bare}, see mask_left_out in the manifest")
+    for lack in lacking({(clip.split, clip.extra["label"]) for clip in manifest}):
+        output.print(f"note: {lack}", markup=False)

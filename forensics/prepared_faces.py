@@ -26,7 +26,7 @@ def read_prepared(
     corpus: Manifest | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> FaceSet:
-    """Read extracted faces, or those of one split.
+    """Read extracted faces, or those of one split; with masks if every video has them, see :func:`with_masks`.
 
     Args:
         manifest: Of ``forensics prepare``.
@@ -38,7 +38,10 @@ def read_prepared(
         InputError: If there is no face, or the corpus is another one.
     """
     if not len(manifest):
-        raise InputError("there are no extracted faces", fix="forensics prepare")
+        raise InputError(
+            "there are no extracted faces, or none in this split",
+            fix="`forensics prepare` makes them and tells how many are in each",
+        )
     partner = None if corpus is None else _partners(corpus)
     parts: list[Faces] = []
     pairs: list[Images] = []
@@ -59,6 +62,12 @@ def read_prepared(
         _shares(known) if len(known) == len(parts) else None,
         np.concatenate(pairs) if pairs else None,
     )
+
+
+def with_masks(manifest: Manifest) -> Manifest:
+    """Leave out the videos whose masks could not be used: a set has masks only where all of its faces have."""
+    kept = tuple(clip for clip in manifest if not clip.extra.get("mask_left_out"))
+    return Manifest(manifest.root, kept)
 
 
 def _shares(masks: list[NDArray[np.uint8]]) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ from forensics.focus.recipes import train_focus
 from forensics.forgery_faces import read_faces
 from forensics.maps.cache import CachedMaps
 from forensics.maps.registry import provider_named
-from forensics.prepared_faces import KIND, read_prepared
+from forensics.prepared_faces import KIND, read_prepared, with_masks
 from shared.data.manifest import Manifest, read_manifest
 from shared.errors import InputError
 
@@ -46,7 +46,8 @@ def train(
         beside: Folder of the forgery corpus that extracted faces come from: each forged face then comes beside its
             authentic counterpart. Labels are all that is told; it learns several times as fast.
         profile: ``smoke``, ``cpu``, ``gpu`` or ``paper``.
-        maps: Name of the provider that teaches a detector where; None for labels alone.
+        maps: Name of the provider that teaches a detector where; None for labels alone. One that reads masks learns
+            from none of the videos whose masks `forensics prepare` had to leave out.
         teacher: Checkpoint that the maps come from, for providers that need one.
         weights: Folder of a local transformers backbone to begin from.
         per_clip: Frames of each clip of a forgery corpus; of extracted faces all. Paper: 32.
@@ -79,9 +80,11 @@ def train(
     manifests = [read_manifest(one) for one in corpora]
     provider = None if maps is None else provider_named(maps, teacher)
     origin = None if beside is None else read_manifest(beside)
+    masked = provider is not None and "masks" in provider.reads
+    taught = [with_masks(one) for one in manifests] if masked else manifests
     faces, held = (
-        _faces([one.where(split=split) for one in manifests], pairs, size, per_clip, progress)
-        for split, pairs in (("train", origin), ("val", None))
+        _faces(told, split, pairs, size, per_clip, progress)
+        for split, told, pairs in (("train", taught, origin), ("val", manifests, None))
     )
     if what == "focus":
         return train_focus(
@@ -97,16 +100,24 @@ def train(
 
 def _faces(
     manifests: Sequence[Manifest],
+    split: str,
     origin: Manifest | None,
     size: int,
     per_clip: int,
     progress: Callable[[int, int], None] | None,
 ) -> FaceSet:
+    """Read the faces of one split; of several corpora some may have none in it."""
+    here = [part for one in manifests if len(part := one.where(split=split))]
+    if not here:
+        raise InputError(
+            f"the corpus has no faces in the split {split}",
+            fix="give one more --corpus that has; `forensics prepare` tells what is in each",
+        )
     return joined(
         [
             read_prepared(manifest, corpus=origin, progress=progress)
-            if manifest.clips and manifest.clips[0].kind == KIND
+            if manifest.clips[0].kind == KIND
             else read_faces(manifest, size, per_clip=per_clip, progress=progress)
-            for manifest in manifests
+            for manifest in here
         ]
     )

@@ -12,15 +12,17 @@ import re
 from pathlib import Path
 from typing import Any
 
+from shared.data.corpora.held_out import hold_out
 from shared.data.corpora.video import (
     AUTHENTIC,
     FORGED,
     LabelledVideo,
     Reading,
     checked,
-    hold_out,
+    is_there,
     read_json,
     require_folder,
+    unread,
 )
 from shared.errors import InputError
 
@@ -34,25 +36,44 @@ _METADATA_FIX = "get the corpus's own metadata.json"
 def read_dfdc(root: str | Path) -> Reading:
     """Read DFDC: its parts are ``train``, ``validation`` is ``val``, ``test`` is ``test``.
 
+    A part is a folder ``dfdc_train_part_*`` that holds a ``metadata.json``: unpacked, it often lies in another of
+    such a name.
+
     DFDC publishes no identities. A training video's group is its original, so that all forgeries of a recording stay
     together; the official folders were filled with different actors. Without a folder ``validation``, a tenth of the
     originals becomes ``val``: of the same actors as ``train``.
 
     Raises:
-        InputError: If nothing of this layout is there.
+        InputError: If nothing of this layout is there, or labels are missing.
     """
     place = require_folder(root)
     videos: list[LabelledVideo] = []
     left_out: list[dict[str, str]] = []
-    parts = [p for p in place.rglob("dfdc_train_part_*") if p.is_dir()]
-    folders = [(part, "train") for part in sorted(parts)]
+    folders = [(part, "train") for part in _parts(place)]
     folders += [(place / name, split) for name, split in (("validation", "val"), ("test", "test"))]
     for folder, split in folders:
         if folder.is_dir():
             _read_folder(place, folder, split, videos, left_out)
     if not (place / "validation").is_dir():
         videos = hold_out(videos)
+    left_out += unread(place, videos, left_out, "not where DFDC has its labelled videos")
     return checked(videos, place, "DFDC", left_out)
+
+
+def _parts(root: Path) -> list[Path]:
+    """List the outermost folders of training videos with labels.
+
+    Raises:
+        InputError: If there are folders of such a name, and labels in none of them.
+    """
+    labelled = sorted({path.parent for path in root.rglob("dfdc_train_part_*/metadata.json")})
+    named = [path for path in root.rglob("dfdc_train_part_*") if path.is_dir()]
+    if named and not labelled:
+        raise InputError(
+            f"no dfdc_train_part_* in {root} holds a metadata.json", found=min(named),
+            fix=_METADATA_FIX,
+        )  # fmt: skip
+    return [part for part in labelled if not any(other in part.parents for other in labelled)]
 
 
 def _read_folder(
@@ -69,7 +90,7 @@ def _read_folder(
         row = labels.get(name)
         if row is None or name not in files:
             reason = "no label" if row is None else "in the labels, but no such file"
-            left_out.append({"path": str((folder / name).relative_to(root)), "reason": reason})
+            left_out.append({"path": f"{folder.relative_to(root)}/{name}", "reason": reason})
             continue
         label = _label(row.get("label", row.get("is_fake")), name)
         original = row.get("original") or name
@@ -95,7 +116,7 @@ def _labels_csv(folder: Path) -> dict[str, dict[str, Any]]:
         return {}
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return {row["filename"]: dict(row) for row in csv.DictReader(file)}
+            return {str(row["filename"]): dict(row) for row in csv.DictReader(file, strict=True)}
     except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
         raise InputError(
             f"{path} cannot be read", found=error, expected="filename,label"
@@ -113,15 +134,19 @@ def read_dfdc_preview(root: str | Path) -> Reading:
     videos, left_out = [], []
     for name, row in sorted(rows.items()):
         path = place / name
-        if not path.is_file():
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            left_out.append({"path": name, "reason": "in dataset.json, but outside of the corpus"})
+            continue
+        if not is_there(path):
             left_out.append({"path": name, "reason": "in dataset.json, but no such file"})
             continue
         label = _label(row.get("label"), name)
         numbers = [row.get("target_id"), row.get("swapped_id")]
         persons = tuple(dict.fromkeys(str(n) for n in numbers if n is not None))
-        persons = persons or tuple(re.findall(r"^\d+", path.stem))
+        persons = persons or tuple(re.findall(r"^\d+", path.stem)) or (path.stem,)
         family = path.relative_to(place).parts[0] if label == FORGED else ""
         videos.append(LabelledVideo(path, label, str(row.get("set")), family, persons))
+    left_out += unread(place, videos, left_out, "not in dataset.json")
     return checked(hold_out(videos), place, "the DFDC preview", left_out)
 
 

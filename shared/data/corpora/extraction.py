@@ -27,11 +27,11 @@ from shared.custody import sha256_of_json, write_atomic
 from shared.data.clip import Clip
 from shared.data.corpora.faces import POINTS_NAME, Faces
 from shared.data.corpora.registry import read_corpus
-from shared.data.corpora.video import FORGED, LabelledVideo
+from shared.data.corpora.video import FORGED, LabelledVideo, is_there
 from shared.data.forgery.known import Known
 from shared.data.manifest import Manifest, write_manifest
 from shared.data.resumable import Outcome, Piece, Progress, run_pieces
-from shared.errors import FaceNotFound, InputError
+from shared.errors import FaceNotFound, InputError, ToolkitError
 from shared.face.crop import CropBox
 from shared.face.detector import CenterFace
 from shared.face.landmarks import PRESENT, LandmarkNet, Landmarks
@@ -73,6 +73,21 @@ class FaceSettings:
             raise InputError("a setting of the extraction is out of range", found=self)
 
 
+@dataclass(frozen=True, eq=False)
+class Extracted:
+    """What came out of one video.
+
+    Attributes:
+        faces: The faces; without masks where there are none, or none that can be used.
+        missed: Frames in which none was found.
+        mask_left_out: Why the masks that its owners give could not be used, or "".
+    """
+
+    faces: Faces
+    missed: int
+    mask_left_out: str = ""
+
+
 def prepare_faces(
     corpus: str,
     root: str | Path,
@@ -96,7 +111,7 @@ def prepare_faces(
 
     Returns:
         One row a video of kind ``faces``; ``extra`` holds ``label``, ``family``, ``persons``, ``quality``, ``faces``
-        (a folder) and ``missed`` (frames without a face).
+        (a folder), ``missed`` (frames without a face) and, where masks could not be used, ``mask_left_out`` (why).
 
     Raises:
         InputError: If the corpus cannot be read, ``out`` lies inside it, or no video shows a face.
@@ -157,7 +172,7 @@ def _key(video: LabelledVideo, settings: FaceSettings) -> str:
     facts = [
         (path.stat().st_size, path.stat().st_mtime_ns)
         for path in (video.path, video.mask)
-        if path is not None and path.exists()
+        if path is not None and is_there(path)
     ]
     return sha256_of_json([settings, video.label, video.path, video.mask, facts])
 
@@ -185,6 +200,7 @@ def _row(
             "quality": video.quality,
             "faces": f"faces/{name}",
             "missed": int(outcome["missed"]),
+            **{key: outcome[key] for key in ("mask_left_out",) if outcome.get(key)},
         },
     )
 
@@ -192,16 +208,18 @@ def _row(
 def _extract(out: Path, settings: FaceSettings, task: tuple[str, LabelledVideo]) -> Outcome:
     """Extract one video's faces into its folder."""
     name, video = task
-    faces, missed = extract_faces(video, settings)
-    faces.save(out / "faces" / name)
-    return {"name": name, "faces": len(faces.frames), "missed": missed}
+    found = extract_faces(video, settings)
+    found.faces.save(out / "faces" / name)
+    return {
+        "name": name, "faces": len(found.faces.frames), "missed": found.missed,
+        "mask_left_out": found.mask_left_out,
+    }  # fmt: skip
 
 
-def extract_faces(video: LabelledVideo, settings: FaceSettings) -> tuple[Faces, int]:
+def extract_faces(video: LabelledVideo, settings: FaceSettings) -> Extracted:
     """Cut one person's face out of evenly spaced frames: of several people the largest at first, then that one.
 
-    Returns:
-        The faces, and in how many frames none was found.
+    Masks that do not fit cost no face: its label is as good without them.
 
     Raises:
         FaceNotFound: If no frame shows a face.
@@ -226,8 +244,13 @@ def extract_faces(video: LabelledVideo, settings: FaceSettings) -> tuple[Faces, 
     if not frames:
         raise FaceNotFound("no face in the video", found=f"{missed} frames looked at")
     numbers, squares = np.array(frames), np.array(boxes, np.float32)
-    masks = _masks(video, numbers, squares, settings.size, shape, room)
-    return Faces(np.stack(images), masks, numbers, squares - room, np.stack(landmarks)), missed
+    masks, why = None, ""
+    try:
+        masks = _masks(video, numbers, squares, settings.size, shape, room)
+    except ToolkitError as error:
+        why = str(error)
+    faces = Faces(np.stack(images), masks, numbers, squares - room, np.stack(landmarks))
+    return Extracted(faces, missed, why)
 
 
 @cache
@@ -314,6 +337,9 @@ def _masks(
         size: Side of the pictures, px.
         shape: (height, width) of the frames with their borders.
         room: Width of the border, px.
+
+    Raises:
+        InputError: If the file cannot be read, ends before the video, or has other proportions.
     """
     if video.label != FORGED:
         return np.zeros((len(frames), size, size), np.uint8)
@@ -327,7 +353,10 @@ def _masks(
         with VideoReader(video.mask) as reader:
             pictures = {n: f.max(axis=-1) for n, f in enumerate(reader) if n in wanted}
     if len(pictures) < len(frames):
-        raise InputError(f"{video.mask} is shorter than its video", found=len(pictures))
+        raise InputError(
+            f"{video.mask.name} is shorter than its video",
+            found=f"masks of {len(pictures)} of {len(frames)} frames",
+        )
     cut = []
     for number, (left, top, right, bottom) in zip(frames, boxes, strict=True):
         crop = CropBox((float(left + right) / 2, float(top + bottom) / 2), float(right - left))

@@ -20,11 +20,17 @@ from shared.data.corpora.video import (
     checked,
     read_json,
     require_folder,
+    unread,
 )
 from shared.errors import InputError
 
 METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "FaceShifter")
 DFD_METHOD = "DeepFakeDetection"
+_LAYOUT = re.compile(
+    rf"(original_sequences/(youtube|actors)|manipulated_sequences/({'|'.join(METHODS)}|{DFD_METHOD}))"
+    r"/(raw|c23|c40|masks)/videos/[^/]+\.mp4"
+)
+"""Where videos lie; those of another quality, masks and the sister corpus are no loss of a reading."""
 _SPLIT_FIX = "copy dataset/splits of the authors' repository FaceForensics to ROOT/splits"
 
 
@@ -50,6 +56,7 @@ def read_faceforensics(root: str | Path, quality: str = "c23") -> Reading:
             left_out.append({"path": str(path.relative_to(place)), "reason": reason})
             continue
         videos.append(_video(place, path, method, persons, split, quality))
+    left_out += _outside(place, videos, left_out)
     return checked(videos, place, "FaceForensics++", left_out)
 
 
@@ -74,6 +81,7 @@ def read_dfd(root: str | Path, quality: str = "c23") -> Reading:
             continue
         persons = tuple(match[1].split("_"))
         videos.append(_video(place, path, method, persons, "test", quality))
+    left_out += _outside(place, videos, left_out)
     return checked(videos, place, "DFD", left_out)
 
 
@@ -88,6 +96,14 @@ def _files(
         for folder, method in folders
         for path in sorted((folder / quality / "videos").glob("*.mp4"))
     ]
+
+
+def _outside(
+    root: Path, videos: list[LabelledVideo], left_out: list[dict[str, str]]
+) -> list[dict[str, str]]:
+    """Name the videos that lie where neither corpus has any."""
+    rows = unread(root, videos, left_out, "not where the download script puts videos")
+    return [row for row in rows if not _LAYOUT.fullmatch(row["path"])]
 
 
 def _video(

@@ -1,13 +1,15 @@
 """Anybody's own corpus: a CSV file, or folders named for their labels; and this toolkit's forgery corpora.
 
 labels.csv      path,label[,person][,split][,family][,mask]     label real|authentic|0 or fake|forged|1
-folders         [train|val|test/]{real,fake}/[person/]NAME.mp4
+folders         [train|val|test/]{real,fake}/[person/]NAME.mp4   or   {real,fake}/[train|val|test/][person/]NAME.mp4
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -18,84 +20,103 @@ from shared.data.corpora.video import (
     LabelledVideo,
     Reading,
     checked,
+    is_there,
+    read_text,
     require_folder,
+    unread,
+    videos_below,
 )
-from shared.data.footage import VIDEO_SUFFIXES
 from shared.data.forgery.known import is_forged
 from shared.data.manifest import read_manifest
 from shared.data.splits import split_by_identity
 from shared.errors import InputError
 
 CSV_NAME = "labels.csv"
+COLUMNS = ("path", "label", "person", "split", "family", "mask")
 _LABELS = {
     "real": AUTHENTIC, "authentic": AUTHENTIC, "original": AUTHENTIC, "0": AUTHENTIC,
     "fake": FORGED, "forged": FORGED, "manipulated": FORGED, "1": FORGED,
 }  # fmt: skip
+_LIKE_A_SPLIT = re.compile("train(ing)?|val(id(ation)?)?|test(ing)?", re.IGNORECASE)
+"""In the place of a person: hardly one, and people of such a folder would be split at random."""
 
 
 def read_plain(root: str | Path) -> Reading:
     """Read ``ROOT/labels.csv`` if it is there, else the folders.
 
-    Persons may be several, with ``+`` between them. What has no split gets one by its persons: those who share a video
-    get one together.
+    Persons may be several, with ``+`` between them; spaces round names and values do not count. Without a person, a
+    file's own name is its person. In folders, a split's name is no person: it may stand above the label or below it.
+    What has no split gets one by its persons: those who share a video get one together.
 
     Raises:
-        InputError: If a row is wrong, somebody is in two splits, or nothing is found.
+        InputError: If a row is wrong, a file is listed twice, somebody is in two splits, or nothing is found.
     """
     place = require_folder(root)
-    left_out: list[dict[str, str]] = []
     by_csv = (place / CSV_NAME).is_file()
     rows = list(_rows_of_csv(place) if by_csv else _rows_of_folders(place))
-    found = {place / row["path"] for row in rows}
-    reason = f"not in {CSV_NAME}" if by_csv else "not below a folder named real or fake"
-    left_out += [
-        {"path": str(path.relative_to(place)), "reason": reason}
-        for path in _videos_below(place)
-        if path not in found
-    ]
-    people = [_persons_of(place / row["path"], row.get("person") or "") for row in rows]
+    paths = [place / os.path.normpath(row["path"]) for row in rows]
+    people = [_persons_of(path, row["person"]) for path, row in zip(paths, rows, strict=True)]
     splits = _splits_of(rows, people)
-    videos = []
-    for row, persons in zip(rows, people, strict=True):
-        path = place / row["path"]
-        if not path.exists():
+    videos: list[LabelledVideo] = []
+    left_out: list[dict[str, str]] = []
+    seen: dict[Path, str] = {}
+    for row, path, persons in zip(rows, paths, people, strict=True):
+        if not is_there(path):
             left_out.append({"path": row["path"], "reason": f"in {CSV_NAME}, but no such file"})
             continue
-        label = _LABELS.get(row["label"].strip().lower())
-        if label is None:
-            raise InputError(f"{path} has an unknown label", found=row["label"], expected="real | fake")  # fmt: skip
-        split = row.get("split") or splits[persons[0]]
-        mask = place / row["mask"] if row.get("mask") else None
-        family = (row.get("family") or "forged") if label == FORGED else ""
-        videos.append(LabelledVideo(path, label, split, family, persons, mask))
+        if (first := seen.get(path.resolve())) is not None:
+            raise InputError(
+                f"{path} is there twice", found=f"{first} and {row['path']}",
+                expected="each file once, with one label",
+            )  # fmt: skip
+        seen[path.resolve()] = row["path"]
+        videos.append(_video(place, path, row, row["split"] or splits[persons[0]], persons))
+    reason = f"not in {CSV_NAME}" if by_csv else "not below a folder named real or fake"
+    left_out += unread(place, videos, left_out, reason)
     return checked(videos, place, "a plain corpus", left_out)
 
 
+def _video(
+    root: Path, path: Path, row: Mapping[str, str], split: str, persons: tuple[str, ...]
+) -> LabelledVideo:
+    label = _LABELS.get(row["label"].lower())
+    if label is None:
+        raise InputError(f"{path} has an unknown label", found=row["label"], expected="real | fake")
+    mask = root / row["mask"] if row["mask"] else None
+    family = (row["family"] or "forged") if label == FORGED else ""
+    return LabelledVideo(path, label, split, family, persons, mask)
+
+
 def _rows_of_csv(root: Path) -> Iterator[dict[str, str]]:
+    """Give the rows with all columns that are known, stripped; what is not told is ""."""
+    path = root / CSV_NAME
+    reader = csv.DictReader(io.StringIO(read_text(path, "save it as UTF-8"), None), strict=True)
+    begun = 1
     try:
-        text = (root / CSV_NAME).read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{root / CSV_NAME} cannot be read", found=error, fix="save it as UTF-8"
-        ) from error
-    reader = csv.DictReader(io.StringIO(text))
-    missing = {"path", "label"} - set(reader.fieldnames or ())
-    if missing:
-        raise InputError(
-            f"{CSV_NAME} lacks columns", found=reader.fieldnames, expected="path,label,..."
-        )
-    for row in reader:
-        if not row["path"] or not row["label"]:
+        names = [name.strip().lower() for name in reader.fieldnames or ()]
+        if missing := {"path", "label"} - set(names):
             raise InputError(
-                f"line {reader.line_num} of {CSV_NAME} is short", found=dict(row),
-                expected="a path and a label",
-            )  # fmt: skip
-        yield row
+                f"{path} lacks columns", found=names, expected=f"{', '.join(sorted(missing))}, too"
+            )
+        reader.fieldnames, begun = names, reader.line_num + 1
+        for row in reader:
+            values = {name: (row.get(name) or "").strip() for name in COLUMNS}
+            if not values["path"] or not values["label"]:
+                raise InputError(
+                    f"line {begun} of {path} is short", found=values,
+                    expected="a path and a label",
+                )  # fmt: skip
+            yield values
+            begun = reader.line_num + 1
+    except csv.Error as error:
+        raise InputError(
+            f"line {begun} of {path} cannot be read", found=error, fix="close its quotes"
+        ) from error
 
 
 def _persons_of(path: Path, told: str) -> tuple[str, ...]:
     """Return who is seen: as told, else a person of the file's own name."""
-    return tuple(filter(None, told.split("+"))) or (path.stem,)
+    return tuple(filter(None, map(str.strip, told.split("+")))) or (path.stem,)
 
 
 def _splits_of(
@@ -117,26 +138,35 @@ def _splits_of(
     told = {
         leader(persons[0]): row["split"]
         for row, persons in zip(rows, people, strict=True)
-        if row.get("split")
+        if row["split"]
     }
     own = split_by_identity(names)
     return {name: told.get(leader(name), own[leader(name)]) for name in names}
 
 
-def _videos_below(root: Path) -> list[Path]:
-    return [
-        p for p in sorted(root.rglob("*")) if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file()
-    ]
-
-
 def _rows_of_folders(root: Path) -> Iterator[dict[str, str]]:
-    for path in _videos_below(root):
-        parts = list(path.relative_to(root).parts)
-        split = parts.pop(0) if parts[0] in SPLITS else ""
-        if parts[0].lower() in _LABELS and len(parts) > 1:
-            person = parts[1] if len(parts) > 2 else ""
-            where = str(path.relative_to(root))
-            yield {"path": where, "label": parts[0], "person": person, "split": split}
+    for path in videos_below(root):
+        folders = list(path.relative_to(root).parts[:-1])
+        above = _taken_split(folders)
+        if not folders or folders[0].lower() not in _LABELS:
+            continue
+        label = folders.pop(0)
+        below = _taken_split(folders)
+        person = folders[0] if folders else ""
+        if (above and below and above != below) or _LIKE_A_SPLIT.fullmatch(person):
+            raise InputError(
+                f"{path} is in no clear split", found="/".join(path.relative_to(root).parts),
+                expected="train | val | test once, above or below the label", fix="rename the folder",
+            )  # fmt: skip
+        where = str(path.relative_to(root))
+        yield dict.fromkeys(COLUMNS, "") | {
+            "path": where, "label": label, "person": person, "split": above or below,
+        }  # fmt: skip
+
+
+def _taken_split(folders: list[str]) -> str:
+    """Take a split's name from the front; give "" if there is none."""
+    return folders.pop(0) if folders and folders[0] in SPLITS else ""
 
 
 def read_embedded(root: str | Path, quality: str = "c23") -> Reading:

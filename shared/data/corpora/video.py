@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-
 from shared.data.clip import SPLITS
+from shared.data.footage import VIDEO_SUFFIXES
 from shared.errors import InputError
 
 AUTHENTIC = "authentic"
 FORGED = "forged"
-
-HELD_OUT = 0.1
-"""Share of the training groups that become ``val`` where the owners give none."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +54,7 @@ class Reading:
 
     Attributes:
         videos: In a fixed order.
-        left_out: One ``{"path": ..., "reason": ...}`` for each video that is there and not used.
+        left_out: One ``{"path": ..., "reason": ...}`` for each video that is there and not used, see :func:`unread`.
     """
 
     videos: tuple[LabelledVideo, ...]
@@ -93,6 +85,55 @@ def read_json(path: Path, fix: str) -> Any:
         raise InputError(f"{path} cannot be read", found=error, fix=fix) from error
 
 
+def read_text(path: Path, fix: str) -> str:
+    """Read a text file that belongs to a corpus, without a byte order mark.
+
+    Raises:
+        InputError: If it is missing or not UTF-8; its line is named.
+    """
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise InputError(
+            f"line {line} of {path} is not UTF-8", found=error, fix="save it as UTF-8"
+        ) from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read", found=error.strerror, fix=fix) from error
+
+
+def is_there(path: Path) -> bool:
+    """Tell whether a path that somebody wrote down leads anywhere; a name too long for any file does not."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def videos_below(root: Path) -> list[Path]:
+    """List the files below a folder whose names end like a video's, in a fixed order."""
+    return [
+        p for p in sorted(root.rglob("*")) if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file()
+    ]
+
+
+def unread(
+    root: Path,
+    videos: Iterable[LabelledVideo],
+    left_out: Iterable[dict[str, str]],
+    reason: str,
+) -> list[dict[str, str]]:
+    """Return a row for each video file below ``root`` that is neither read, nor a mask, nor left out already."""
+    told = {root / row["path"] for row in left_out}
+    for video in videos:
+        told |= {video.path} if video.mask is None else {video.path, video.mask}
+    return [
+        {"path": str(path.relative_to(root)), "reason": reason}
+        for path in videos_below(root)
+        if path not in told
+    ]
+
+
 def checked(
     videos: Iterable[LabelledVideo],
     root: Path,
@@ -119,32 +160,7 @@ def checked(
     if torn:
         raise InputError(
             f"people of {layout} are in two splits", found=f"{len(torn)}: {', '.join(torn[:5])}",
-            expected="each person in one split", fix="use the owners' split files unchanged",
+            expected="each person in one split",
+            fix="use the owners' split files unchanged, or name the people of your own corpus",
         )  # fmt: skip
     return Reading(kept, tuple(left_out))
-
-
-def hold_out(videos: Sequence[LabelledVideo], share: float = HELD_OUT) -> list[LabelledVideo]:
-    """Turn some of the training people into ``val``, together with all whom they share a video with.
-
-    Groups are taken in the order of their names' hashes, up to this share of the training videos, and at least one.
-    One that holds more than half of the videos stays in ``train``: no ``val`` is better than a face in both.
-    """
-    train = [video for video in videos if video.split == "train"]
-    names = sorted({person for video in train for person in video.persons})
-    place = {name: number for number, name in enumerate(names)}
-    pairs = [(place[v.persons[0]], place[other]) for v in train for other in v.persons[1:]]
-    here, there = np.array(pairs or np.zeros((0, 2), int)).reshape(-1, 2).T
-    links = coo_array((np.ones(len(here)), (here, there)), shape=(len(names), len(names)))
-    _, group = connected_components(links, directed=False)
-    own = [int(group[place[video.persons[0]]]) for video in train]
-    size = Counter(own)
-    first = {int(number): names[at] for at, number in reversed(list(enumerate(group)))}
-    taken: set[int] = set()
-    room = share * len(train)
-    for number in sorted(size, key=lambda n: hashlib.sha256(os.fsencode(first[n])).digest()):
-        if size[number] <= room or (not taken and size[number] <= 0.5 * len(train)):
-            taken.add(number)
-            room -= size[number]
-    held = {id(video) for video, number in zip(train, own, strict=True) if number in taken}
-    return [replace(video, split="val") if id(video) in held else video for video in videos]

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from shared.data.corpora.held_out import hold_out
 from shared.data.corpora.video import (
     AUTHENTIC,
     FORGED,
     LabelledVideo,
     Reading,
     checked,
-    hold_out,
     require_folder,
+    unread,
 )
 
 _LABELS = {"real": AUTHENTIC, "fake": FORGED}
@@ -25,7 +26,8 @@ _LABELS = {"real": AUTHENTIC, "fake": FORGED}
 def read_wild_deepfake(root: str | Path) -> Reading:
     """Read WildDeepfake: one row a sequence, whose path is the folder of its pictures.
 
-    Archives that were not unpacked are left out by name; a tenth of the training films becomes ``val``.
+    What lies outside of a film's folder and archives that were not unpacked are left out by name; a tenth of the
+    training films becomes ``val``.
 
     Raises:
         InputError: If no sequence is found.
@@ -42,7 +44,14 @@ def read_wild_deepfake(root: str | Path) -> Reading:
                     row = {"path": str(archive.relative_to(place)), "reason": "not unpacked"}
                     left_out.append(row)
             for sequence in sorted({picture.parent for picture in folder.rglob("*.png")}):
+                if sequence == folder:
+                    where = str(folder.relative_to(place))
+                    left_out.append(
+                        {"path": where, "reason": "pictures that are in no film's folder"}
+                    )
+                    continue
                 film = f"{kind}-{split}-{sequence.relative_to(folder).parts[0]}"
                 family = "wild" if label == FORGED else ""
                 videos.append(LabelledVideo(sequence, label, split, family, (film,)))
+    left_out += unread(place, videos, left_out, "WildDeepfake has pictures, no videos")
     return checked(hold_out(videos), place, "WildDeepfake", left_out)

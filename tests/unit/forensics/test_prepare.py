@@ -25,6 +25,8 @@ def test_prepare_prints_counts_and_reasons(tmp_path):
     done = CliRunner().invoke(app, [*command, "--frames", "2", "--size", "32"])
     assert done.exit_code == 0, done.output
     assert "authentic" in done.output and "no face in the video" in done.output
+    assert "train holds no forged video" in done.output
+    assert "val holds no authentic and no forged video" in done.output
     assert [clip.frames for clip in read_manifest(tmp_path / "out")] == [2]
 
 

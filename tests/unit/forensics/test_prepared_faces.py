@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shutil
+
 import numpy as np
 import pytest
 
-from forensics.prepared_faces import KIND, read_prepared
+from forensics import train as training
+from forensics.prepared_faces import KIND, read_prepared, with_masks
 from shared.data.clip import Clip
 from shared.data.corpora.faces import Faces
 from shared.data.manifest import Manifest, write_manifest
@@ -65,6 +69,42 @@ def test_counterparts_are_the_same_frames_of_the_authentic_clip(manifest, corpus
 
 def test_without_a_corpus_there_are_no_counterparts(manifest):
     assert read_prepared(manifest).counterparts is None
+
+
+def test_one_video_without_its_masks_takes_them_from_nobody_who_asks(manifest):
+    clips = manifest.clips
+    bare = dataclasses.replace(clips[1], extra={**clips[1].extra, "mask_left_out": "too short"})
+    for picture in manifest.path(bare.extra["faces"]).glob("*-mask.png"):
+        picture.unlink()
+    mixed = Manifest(manifest.root, (clips[0], bare))
+    assert len(read_prepared(mixed)) == 4 and read_prepared(mixed).masks is None
+    assert read_prepared(with_masks(mixed)).masks.shape == (2, SIDE, SIDE)
+
+
+def test_training_takes_what_each_corpus_has(manifest, tmp_path, monkeypatch):
+    """One has no ``val``, another no ``train``; a video without its masks teaches no place, but validates."""
+    told = []
+    monkeypatch.setattr(
+        training, "train_detector", lambda _, faces, *__, **kept: told.append((faces, kept))
+    )
+    extra = {**manifest.clips[1].extra, "mask_left_out": "too short"}
+    bare = dataclasses.replace(manifest.clips[1], extra=extra)
+    for picture in manifest.path(extra["faces"]).glob("*-mask.png"):
+        picture.unlink()
+    one = Manifest(manifest.root, (manifest.clips[0], bare))
+    rows = [dataclasses.replace(clip, split="val") for clip in one]
+    shutil.copytree(manifest.root, tmp_path / "held")
+    corpora = [
+        write_manifest(manifest.root, one).root,
+        write_manifest(tmp_path / "held", rows).root,
+    ]
+    for maps, faces in ((None, 4), ("known", 2)):
+        training.train("classnseg", corpora, tmp_path / "run", profile="smoke", maps=maps)
+        learnt, options = told.pop()
+        assert (len(learnt), len(options["validation"])) == (faces, 4)
+    assert learnt.masks is not None
+    with pytest.raises(InputError, match="no faces in the split val"):
+        training.train("classnseg", corpora[0], tmp_path / "run", profile="smoke")
 
 
 def test_another_corpus_is_refused(manifest, corpus):

@@ -65,8 +65,9 @@ def test_every_video_is_a_row_or_left_out_with_its_reason(corpus, tmp_path):
 
 def test_a_crop_follows_the_face_and_its_landmarks_lie_in_it(tmp_path):
     video = LabelledVideo(film(tmp_path / "a.mp4"), "authentic", "test")
-    faces, missed = extract_faces(video, BRIEF)
-    assert missed == 0
+    found = extract_faces(video, BRIEF)
+    faces = found.faces
+    assert (found.missed, found.mask_left_out) == (0, "")
     shift = np.diff((faces.boxes[:, 0] + faces.boxes[:, 2]) / 2)
     assert np.abs(shift - 12).max() < 2
     assert 0 < faces.landmarks.min() < faces.landmarks.max() < 64
@@ -89,7 +90,7 @@ def test_masks_are_cut_like_the_faces(tmp_path, kind):
         with VideoWriter(mask, 25, (320, 256)) as writer:
             for one in masks:
                 writer.write(np.repeat(one[..., None], 3, axis=-1))
-    faces, _ = extract_faces(LabelledVideo(path, "forged", "test", mask=mask), BRIEF)
+    faces = extract_faces(LabelledVideo(path, "forged", "test", mask=mask), BRIEF).faces
     edges = (faces.masks > 127).argmax(axis=-1)
     left, right = faces.boxes[:, 0], faces.boxes[:, 2]
     wanted = (4 * faces.frames + 128 - left) / (right - left) * 64
@@ -105,18 +106,19 @@ def test_masks_of_half_the_size_and_of_picture_folders_lie_right(tmp_path):
     masks[:, :, 56:] = 255
     mask = Known(masks, np.zeros((3, 68, 2), np.float32)).save(tmp_path / "m.npz")
     video = LabelledVideo(tmp_path / "pictures", "forged", "test", mask=mask)
-    faces, _ = extract_faces(video, BRIEF)
+    faces = extract_faces(video, BRIEF).faces
     left, right = faces.boxes[:, 0], faces.boxes[:, 2]
     assert (left < right).all() and (right < 300).all()
     edges = (faces.masks > 127).argmax(axis=-1)[:, 32]
     np.testing.assert_allclose(edges, (112 - left) / (right - left) * 64, atol=1.5)
 
 
-def test_a_mask_of_other_proportions_is_refused(tmp_path):
+def test_a_mask_of_other_proportions_is_no_mask(tmp_path):
     mask = Known(np.zeros((7, 256, 256), np.uint8), np.zeros((7, 68, 2))).save(tmp_path / "m.npz")
     video = LabelledVideo(film(tmp_path / "a.mp4"), "forged", "test", mask=mask)
-    with pytest.raises(InputError, match="proportions"):
-        extract_faces(video, BRIEF)
+    found = extract_faces(video, BRIEF)
+    assert len(found.faces.frames) == 3 and found.faces.masks is None
+    assert "proportions" in found.mask_left_out
 
 
 def test_pictures_are_spread_over_what_is_there_not_over_what_is_declared(tmp_path):
@@ -129,7 +131,7 @@ def test_pictures_are_spread_over_what_is_there_not_over_what_is_declared(tmp_pa
         container.mux(stream.encode())
     content = (tmp_path / "b.avi").read_bytes()
     (tmp_path / "b.avi").write_bytes(content[: int(0.6 * len(content))])
-    faces, _ = extract_faces(LabelledVideo(tmp_path / "b.avi", "authentic", "test"), BRIEF)
+    faces = extract_faces(LabelledVideo(tmp_path / "b.avi", "authentic", "test"), BRIEF).faces
     assert len(faces.frames) == 3 and 20 < faces.frames[-1] < 39
 
 
@@ -164,18 +166,27 @@ def test_videos_elsewhere_and_names_of_other_encodings_are_read(corpus, tmp_path
 
 
 def test_a_mask_that_is_too_short_is_no_mask(tmp_path):
-    mask = Known(np.zeros((2, 256, 320), np.uint8), np.zeros((2, 68, 2))).save(tmp_path / "m.npz")
-    video = LabelledVideo(film(tmp_path / "a.mp4"), "forged", "test", mask=mask)
-    with pytest.raises(InputError, match="shorter"):
-        extract_faces(video, BRIEF)
+    """The faces are kept, and the row tells why they have none."""
+    film(tmp_path / "corpus/a.mp4")
+    film(tmp_path / "corpus/b.mp4")
+    film(tmp_path / "corpus/masks/a.mp4", 2)
+    lines = "path,label,mask\na.mp4,fake,masks/a.mp4\nb.mp4,fake,masks/none.mp4\n"
+    (tmp_path / "corpus/labels.csv").write_text(lines)
+    manifest = prepare_faces("plain", tmp_path / "corpus", tmp_path / "out", settings=BRIEF)
+    assert [clip.frames for clip in manifest] == [3, 3]
+    assert all(faces_of(manifest, clip).masks is None for clip in manifest)
+    assert "shorter" in manifest.clips[0].extra["mask_left_out"]
+    assert "none.mp4" in manifest.clips[1].extra["mask_left_out"]
+    assert (tmp_path / "out/left_out.jsonl").read_text() == ""
 
 
 def test_tight_pictures_in_a_folder_are_read_in_their_numbers_order(tmp_path):
     face = cv2.resize(PORTRAIT[30:190, 60:220], (224, 224), interpolation=cv2.INTER_AREA)
     for number in (2, 10, 9):
         write_image(tmp_path / f"{number}.png", np.roll(face, number, axis=1))
-    faces, missed = extract_faces(LabelledVideo(tmp_path, "forged", "test"), BRIEF)
-    assert missed == 0
+    found = extract_faces(LabelledVideo(tmp_path, "forged", "test"), BRIEF)
+    assert found.missed == 0
+    faces = found.faces
     assert np.all(np.diff(faces.landmarks[:, 30, 0] + faces.boxes[:, 0]) > 0)
 
 
