@@ -36,6 +36,9 @@ FOUND = 0.3
 RATE = 3e-3
 """Learning rate of so small a network."""
 
+APART = FocusWeights(erased=0.0, union=0.0, agreement=0.0)
+"""Every term but those of complementary learning."""
+
 MIRROR_ALONE = Augmentation(0.5, 0.0, 0.0, 0.0, 0.0)
 
 
@@ -65,7 +68,10 @@ class CueFindings:
 
 
 def arms(steps: int) -> dict[str, FocusProfile]:
-    """Return plain CARP, the full method, and the full method as it failed before, at the smallest size.
+    """Return plain CARP, the full method, what lies between them, and the full method as it failed before.
+
+    Two views find two cues of different kinds without learning from each other: the arms between tell what the second
+    view, the other terms and complementary learning do. All at the smallest size.
 
     Args:
         steps: Of each training.
@@ -75,8 +81,15 @@ def arms(steps: int) -> dict[str, FocusProfile]:
     budget = replace(base.budget, steps=steps, batch_size=16)
     base = replace(base, budget=budget, recipe=rates)
     bare = replace(base.network, edges="none", learning="none")
+    apart = replace(base.network, learning="none")
     return {
         "plain CARP": replace(base, network=bare, recipe=replace(base.recipe, weights=PLAIN)),
+        "two views, each for itself": replace(
+            base, network=apart, recipe=replace(base.recipe, weights=PLAIN)
+        ),
+        "two views and all terms, no complementary learning": replace(
+            base, network=apart, recipe=replace(base.recipe, weights=APART)
+        ),
         "FoCus": replace(base, recipe=replace(base.recipe, weights=FocusWeights())),
         "FoCus, mean patch taken away": replace(
             base,

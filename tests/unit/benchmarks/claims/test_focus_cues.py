@@ -38,5 +38,8 @@ def test_every_arm_runs_and_is_recorded(tmp_path):
     assert main(["-o", str(tmp_path / "record.json"), "--steps", "2", "--seeds", "1"]) == 0
     rows = json.loads((tmp_path / "record.json").read_text())["result"]["rows"]
     names = [row["figure"].partition(": ")[2] for row in rows]
-    assert names == ["plain CARP", "FoCus", "FoCus, mean patch taken away"]
+    assert names == [
+        "plain CARP", "two views, each for itself", "two views and all terms, no complementary learning",
+        "FoCus", "FoCus, mean patch taken away",
+    ]  # fmt: skip
     assert all(0 <= row[figure] <= 1 for row in rows for figure in ("value", "texture", "tint"))
