@@ -70,7 +70,8 @@ def forensics_command(
             corpus, out / f"faces-{plan.size}", tuple(QUALITIES), size=plan.size,
             frames=plan.frames, progress=shown,
         )  # fmt: skip
-        material = read_material(corpus, manifests, shown)
+        # the finished detector alone is judged at every quality
+        material = read_material(corpus, manifests, shown, first=None if SHIPPED in names else 1)
     shop = Workshop(material, plan, out, device, lambda text: errors.print(text, markup=False))
     for name in names:
         settings = {"profile": profile, "corpus": material.sha256[:12], "size": plan.size}

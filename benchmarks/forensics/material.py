@@ -124,7 +124,11 @@ def prepared(
 
 
 def read_material(
-    corpus: Path, manifests: Sequence[Manifest], progress: Progress | None = None
+    corpus: Path,
+    manifests: Sequence[Manifest],
+    progress: Progress | None = None,
+    *,
+    first: int | None = None,
 ) -> Material:
     """Read extracted faces with their masks and counterparts.
 
@@ -132,11 +136,12 @@ def read_material(
         corpus: Folder of the forgery corpus.
         manifests: Of :func:`prepared`.
         progress: Called with (videos read, videos) of each manifest.
+        first: Read so many manifests alone, to save memory; the others count for the hash. None reads all.
     """
     source = read_manifest(corpus)
     origin = {clip.video: clip for clip in source}
     parts, facts = [], []
-    for manifest in manifests:
+    for manifest in manifests[:first]:
         parts.append(read_prepared(manifest, corpus=source, progress=progress))
         for clip in manifest:
             one = origin[clip.source.partition(": ")[2]]
