@@ -147,19 +147,19 @@ def renderer_command(
     identity: Annotated[
         Path | None, typer.Option(help="TensorFlow Lite face encoder for the identity similarity.")
     ] = None,
+    size: Annotated[int, typer.Option(min=64, help="Side of the judged pictures, px.")] = 256,
     seed: Seed = 0,
     record: Record = None,
 ) -> None:
-    """Figures of a renderer on people it never saw, each beside copying the source."""
+    """Figures of a renderer on people it never saw, each beside copying the source; composed as the product does."""
     from benchmarks.claims.meters import EncoderIdentity, LandmarkYaw
-    from benchmarks.claims.renderer import claim_rows, judge
+    from benchmarks.claims.renderer import claim_rows, delivered, judge
     from benchmarks.evaluation_set import FIRST_SEED
     from synthesis.renderer.generator import Renderer
 
     network = Renderer.from_pretrained(weights).network
-    size = network.config.size
     meter = EncoderIdentity(identity) if identity else None
-    settings: dict[str, Any] = {"people": people, "seed": seed, "size": size}
+    settings = {"people": people, "seed": seed, "size": size, "network's size": network.config.size}
     result = RunRecord("benchmarks.renderer", settings=settings)
     status, result.weights["renderer"] = standing(weights, "renderer")
     if meter:
@@ -173,11 +173,13 @@ def renderer_command(
         protocol = (
             f"rendered people from seed {FIRST_SEED}, neutral source, {takes} takes, {size} px"
         )
+    protocol += ", composed as delivered"
     result.notes.append(
         "Baseline: copies of the source picture. Truth: the same measure on the true pictures."
     )
     with bar("people judged") as progress:
-        judged = judge(network, subjects, yaw=LandmarkYaw(), identity=meter, progress=progress)
+        meters: dict[str, Any] = {"yaw": LandmarkYaw(), "identity": meter}
+        judged = judge(network, subjects, draw=delivered, **meters, progress=progress)
     finish(result, claim_rows(judged, seed=seed, protocol=protocol, status=status), record)
 
 
