@@ -242,10 +242,17 @@ def rung_command(
     model: Annotated[str, typer.Argument(help="renderer, opt, focus, target-emoji, ...")],
     name: Annotated[str, typer.Argument(help="Name of the run.")],
     judged: Annotated[Path, typer.Option(help="Record of the run's judgement.")],
+    judged_on: Annotated[str, typer.Option(help="The held-out data of that judgement.")],
     data: Annotated[str, typer.Option(help="What it learned from, and how much.")],
     steps: Annotated[str, typer.Option(help="Optimiser steps.")],
     why: Annotated[str, typer.Option(help="Why it was tried, and why it won or lost.")],
-    seconds: Annotated[float | None, typer.Option(help="Wall clock of the training.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="How long the training took.")] = None,
+    clock: Annotated[str, typer.Option(help="What the seconds are of: wall | CPU.")] = "wall",
+    sheet: Annotated[str, typer.Option(help="Path of a sheet of samples.")] = "none kept",
+    target: Annotated[
+        str | None,
+        typer.Option(help="A membership target's name in the record, if not the model's."),
+    ] = None,
     profile: Annotated[str, typer.Option(help="Profile of the recipe.")] = "cpu",
     machine: Annotated[str, typer.Option(help="Kind of machine.")] = "1 CPU core",
     date: Annotated[str | None, typer.Option(help="ISO date [default: the record's].")] = None,
@@ -257,12 +264,13 @@ def rung_command(
     """Add a training run to the ladder of its model, with the figures of its judgement."""
     import json
 
-    from benchmarks.ladder import Rung, add_rung, figures_of
+    from benchmarks.ladder import RECORD, UNKNOWN, Rung, add_rung, figures_of
 
     content = json.loads(judged.read_text("utf-8"))
     rung = Rung(
         model, name, date or str(content["started"])[:10], profile, data, steps, machine, seconds,
-        figures_of(content, model), shipped, why,
+        UNKNOWN if seconds is None else clock, figures_of(content, model, target), RECORD, judged_on,
+        sheet, shipped, why,
     )  # fmt: skip
     errors.print(f"record: {add_rung(record, rung)}", markup=False)
 
