@@ -9,7 +9,7 @@ CORPUS ?= corpus/$(PROFILE)
 WHAT ?= renderer
 DOWNLOADS := build/downloads
 
-.PHONY: help setup demo test lint type docs corpus corpus-deps train bench clean
+.PHONY: help setup demo test lint type docs corpus corpus-deps forged train calibrate retrain-smoke bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -70,10 +70,21 @@ TRAIN_target-emoji = benchmarks targets train pixel --profile $(PROFILE) --data 
 	--members 128 --ages 25,100,400,800
 TRAIN_target-portraits = benchmarks targets train latent --profile $(PROFILE) --data runs/portraits.npz \
 	--members 170 --ages 25,100,400
+# A reference lies beside its target, whose autoencoder it shares.
+TRAIN_reference-emoji = benchmarks targets train pixel --profile $(PROFILE) --data runs/emoji.npz \
+	--members 128 --ages 25,100 --part reference
+TRAIN_reference-portraits = benchmarks targets train latent --profile $(PROFILE) --data runs/portraits.npz \
+	--members 170 --ages 25,100 --part reference
+OUT = runs/$(WHAT:reference-%=target-%)-$(PROFILE)
+CHECKPOINT ?= runs/focus-$(PROFILE)/checkpoint
 
-train: setup  ## train a shipped file anew: WHAT=renderer|opt|focus|target-emoji|target-portraits PROFILE=cpu|gpu|...
-	$(if $(TRAIN_$(WHAT)),,$(error WHAT is one of renderer opt focus target-emoji target-portraits))
-	$(BIN)/$(TRAIN_$(WHAT)) --out runs/$(WHAT)-$(PROFILE)
+train: setup  ## train anew: WHAT=renderer|opt|focus|target-emoji|target-portraits|reference-emoji|... PROFILE=cpu|gpu|...
+	$(if $(TRAIN_$(WHAT)),,$(error WHAT is one of renderer opt focus target-emoji target-portraits \
+		reference-emoji reference-portraits))
+	$(BIN)/$(TRAIN_$(WHAT)) --out $(OUT)
+
+calibrate: setup  ## what FoCus' scores mean, from validation people: calibration.json beside CHECKPOINT
+	$(BIN)/forensics calibrate $(CHECKPOINT) --corpus corpus/faces-c23 --corpus corpus/faces-c40
 
 retrain-smoke: setup  ## every recipe in small, from nothing (minutes): do they still end in a checkpoint?
 	$(BIN)/python -m benchmarks.retrain

@@ -147,19 +147,19 @@ def renderer_command(
     identity: Annotated[
         Path | None, typer.Option(help="TensorFlow Lite face encoder for the identity similarity.")
     ] = None,
+    size: Annotated[int, typer.Option(min=64, help="Side of the judged pictures, px.")] = 256,
     seed: Seed = 0,
     record: Record = None,
 ) -> None:
-    """Figures of a renderer on people it never saw, each beside copying the source."""
+    """Figures of a renderer on people it never saw, each beside copying the source; composed as the product does."""
     from benchmarks.claims.meters import EncoderIdentity, LandmarkYaw
-    from benchmarks.claims.renderer import claim_rows, judge
+    from benchmarks.claims.renderer import claim_rows, delivered, judge
     from benchmarks.evaluation_set import FIRST_SEED
     from synthesis.renderer.generator import Renderer
 
     network = Renderer.from_pretrained(weights).network
-    size = network.config.size
     meter = EncoderIdentity(identity) if identity else None
-    settings: dict[str, Any] = {"people": people, "seed": seed, "size": size}
+    settings = {"people": people, "seed": seed, "size": size, "network's size": network.config.size}
     result = RunRecord("benchmarks.renderer", settings=settings)
     status, result.weights["renderer"] = standing(weights, "renderer")
     if meter:
@@ -173,11 +173,13 @@ def renderer_command(
         protocol = (
             f"rendered people from seed {FIRST_SEED}, neutral source, {takes} takes, {size} px"
         )
+    protocol += ", composed as delivered"
     result.notes.append(
         "Baseline: copies of the source picture. Truth: the same measure on the true pictures."
     )
     with bar("people judged") as progress:
-        judged = judge(network, subjects, yaw=LandmarkYaw(), identity=meter, progress=progress)
+        meters: dict[str, Any] = {"yaw": LandmarkYaw(), "identity": meter}
+        judged = judge(network, subjects, draw=delivered, **meters, progress=progress)
     finish(result, claim_rows(judged, seed=seed, protocol=protocol, status=status), record)
 
 
@@ -240,10 +242,17 @@ def rung_command(
     model: Annotated[str, typer.Argument(help="renderer, opt, focus, target-emoji, ...")],
     name: Annotated[str, typer.Argument(help="Name of the run.")],
     judged: Annotated[Path, typer.Option(help="Record of the run's judgement.")],
+    judged_on: Annotated[str, typer.Option(help="The held-out data of that judgement.")],
     data: Annotated[str, typer.Option(help="What it learned from, and how much.")],
     steps: Annotated[str, typer.Option(help="Optimiser steps.")],
     why: Annotated[str, typer.Option(help="Why it was tried, and why it won or lost.")],
-    seconds: Annotated[float | None, typer.Option(help="Wall clock of the training.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="How long the training took.")] = None,
+    clock: Annotated[str, typer.Option(help="What the seconds are of: wall | CPU.")] = "wall",
+    sheet: Annotated[str, typer.Option(help="Path of a sheet of samples.")] = "none kept",
+    target: Annotated[
+        str | None,
+        typer.Option(help="A membership target's name in the record, if not the model's."),
+    ] = None,
     profile: Annotated[str, typer.Option(help="Profile of the recipe.")] = "cpu",
     machine: Annotated[str, typer.Option(help="Kind of machine.")] = "1 CPU core",
     date: Annotated[str | None, typer.Option(help="ISO date [default: the record's].")] = None,
@@ -255,12 +264,13 @@ def rung_command(
     """Add a training run to the ladder of its model, with the figures of its judgement."""
     import json
 
-    from benchmarks.ladder import Rung, add_rung, figures_of
+    from benchmarks.ladder import RECORD, UNKNOWN, Rung, add_rung, figures_of
 
     content = json.loads(judged.read_text("utf-8"))
     rung = Rung(
         model, name, date or str(content["started"])[:10], profile, data, steps, machine, seconds,
-        figures_of(content, model), shipped, why,
+        UNKNOWN if seconds is None else clock, figures_of(content, model, target), RECORD, judged_on,
+        sheet, shipped, why,
     )  # fmt: skip
     errors.print(f"record: {add_rung(record, rung)}", markup=False)
 

@@ -12,7 +12,7 @@ Definitions: ``shared/metrics``; regions are hulls of true lip and eye points, s
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -24,11 +24,13 @@ from torch import Tensor
 from benchmarks.evaluation_set import NEUTRAL, Subject
 from benchmarks.tables import Rows, row
 from shared.face.camera import Camera
+from shared.face.crop import CropBox
 from shared.face.head_model import LANDMARKS_478
 from shared.metrics.psnr import psnr
 from shared.metrics.response import response_gain
 from shared.metrics.ssim import ssim
 from shared.statistics import bootstrap_interval
+from synthesis.renderer.composition import Compositor
 from synthesis.renderer.dataset import conditions, gather
 from synthesis.renderer.network import RendererNetwork
 from synthesis.renderer.points import EYE_LEFT, EYE_RIGHT, LIPS_OUTER
@@ -39,6 +41,8 @@ YawMeter = Callable[[Frames, NDArray[np.float64], Camera], NDArray[np.float64]]
 """Pictures ``(T, S, S, 3)``, their landmarks about ``(T, 478, 2)`` px, camera -> yaw ``(T,)`` in degrees or NaN."""
 IdentityMeter = Callable[[Frames, NDArray[np.float64]], NDArray[np.float64]]
 """A picture ``(S, S, 3)`` and its landmarks ``(478, 2)`` px -> identity vector."""
+Draw = Callable[[RendererNetwork, Subject], Tensor]
+"""A network and a subject -> every take, ``(N, 3, S, S)`` in [0, 1]."""
 
 CHANGED = 10 / 255
 """A pixel belongs to a true change from this mean absolute difference on: above the sensor's noise."""
@@ -46,7 +50,7 @@ CHANGED = 10 / 255
 
 @dataclass(frozen=True)
 class Claim:
-    """A figure: how it is called, its unit, and what the acceptance tests of the renderer ask for."""
+    """A figure: how it is called, its unit, and what is asked of it on held-out rendered people at 256 px."""
 
     title: str
     unit: str = ""
@@ -54,16 +58,16 @@ class Claim:
 
 
 CLAIMS: dict[str, Claim] = {
-    "psnr": Claim("PSNR", "dB", "copy-source + 3"),
+    "psnr": Claim("PSNR", "dB", "copy-source + 4"),
     "ssim": Claim("SSIM"),
-    "mouth_psnr": Claim("mouth PSNR", "dB", "copy-source + 5"),
-    "mouth_gain": Claim("mouth gain, jaw wide open", "", "0.7 to 1.1"),
-    "vowel_gain": Claim("mouth gain in held vowels"),
+    "mouth_psnr": Claim("mouth PSNR", "dB", "copy-source + 6"),
+    "mouth_gain": Claim("mouth gain, jaw wide open", "", "0.85 to 1.05"),
+    "vowel_gain": Claim("mouth gain in held vowels", "", "0.85 to 1.05"),
     "blink_gain": Claim("blink gain", "", "at least 0.6"),
-    "yaw_slope": Claim("yaw-sweep slope", "", "0.8 to 1.2"),
+    "yaw_slope": Claim("yaw-sweep slope", "", "0.9 to 1.1"),
     "yaw_monotone": Claim("yaw sweep rises at every step", "of people", "1"),
     "stillness": Claim("background change when only the expression changes", "/255", "under 2"),
-    "identity": Claim("identity similarity to the source (CSIM)", "", "at least 0.8"),
+    "identity": Claim("identity similarity to the source (CSIM)", "", "at least 0.85"),
     "self_psnr": Claim("PSNR of the source redrawn as itself", "dB", "at least 30"),
 }
 
@@ -91,6 +95,30 @@ def rendered(network: RendererNetwork, subject: Subject, batch_size: int = 8) ->
         inputs = (batch["source"], batch["points_source"], batch["points_driven"])
         parts.append(network(*inputs, *conditions(batch)).image.float().cpu())
     return torch.cat(parts).clamp(0, 1)
+
+
+@torch.inference_mode()
+def delivered(network: RendererNetwork, subject: Subject, batch_size: int = 8) -> Tensor:
+    """Render every take as the product does, ``(N, 3, S, S)`` in [0, 1].
+
+    The network sees the source, and decides, at its own size; the picture is composed at the subject's.
+    """
+    frames, takes = subject.bank.frames, np.arange(len(subject.bank))
+    size, device = frames.shape[1], next(network.parameters()).device
+    whole = CropBox((size / 2, size / 2), size)
+    compositor = Compositor(frames[subject.source], whole, size)
+    seen = np.stack([whole.cut(frame, network.config.size) for frame in frames])
+    bank, made = replace(subject.bank, frames=seen), []
+    for start in range(0, len(takes), batch_size):
+        driven = takes[start : start + batch_size]
+        batch = gather(bank, np.full(len(driven), subject.source), driven)
+        batch = {name: value.to(device) for name, value in batch.items()}
+        inputs = (batch["source"], batch["points_source"], batch["points_driven"])
+        rgb, alpha, moved = network.predict(*inputs, *conditions(batch))
+        out = (moved.flow, moved.side, rgb.permute(0, 2, 3, 1), alpha[:, 0])
+        parts = (part.float().cpu().numpy() for part in out)
+        made += [compositor.compose(*frame) for frame in zip(*parts, strict=True)]
+    return torch.from_numpy(np.stack(made)).permute(0, 3, 1, 2).float() / 255
 
 
 def hull_masks(points: NDArray, size: int, margin: float) -> NDArray[np.float32]:
@@ -222,6 +250,7 @@ def judge(
     network: RendererNetwork,
     subjects: Sequence[Subject],
     *,
+    draw: Draw = rendered,
     yaw: YawMeter | None = None,
     identity: IdentityMeter | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -230,7 +259,8 @@ def judge(
 
     Args:
         network: In evaluation mode.
-        subjects: At the network's size.
+        subjects: At the network's size; at any size for :func:`delivered`.
+        draw: :func:`rendered`, the network's own picture, or :func:`delivered`, the product's.
         yaw: Measures head turns, or None: not measured.
         identity: Measures identity, or None: not measured.
         progress: Called with (subjects done, subjects).
@@ -241,7 +271,7 @@ def judge(
         copies = true[subject.source].expand_as(true)
         ours, copy, truth = (
             figures_of(images, subject, yaw=yaw, identity=identity)
-            for images in (rendered(network, subject), copies, true)
+            for images in (draw(network, subject), copies, true)
         )
         results.append(Judged(subject.name, ours, copy, truth))
         if progress:
@@ -272,8 +302,12 @@ def claim_rows(judged: Sequence[Judged], *, seed: int, protocol: str, status: st
         rows.append(row(claim.title, bootstrap_interval(ours, seed=seed), **facts))
         if key in ("psnr", "mouth_psnr"):
             above = finite([person.ours[key] - person.copy[key] for person in judged])
-            title = f"{claim.title} above copy-source"
-            rows.append(row(title, bootstrap_interval(above, seed=seed), unit="dB", **common))
+            title, target = (
+                f"{claim.title} above copy-source",
+                f"at least {claim.target.split()[-1]}",
+            )
+            gained = bootstrap_interval(above, seed=seed)
+            rows.append(row(title, gained, unit="dB", target=target, **common))
     return rows
 
 

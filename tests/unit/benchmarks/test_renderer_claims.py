@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from benchmarks.claims.renderer import (
+    CLAIMS,
     claim_rows,
+    delivered,
     figures_of,
     hull_masks,
     judge,
@@ -100,6 +102,32 @@ def test_rendering_in_batches_is_rendering_at_once(subjects, network):
     assert torch.allclose(whole, parts, atol=1e-6)
 
 
+def test_the_product_composes_at_the_size_asked_for_what_the_network_decides_at_its_own(
+    evaluation_folder, network
+):
+    large = read_subjects(evaluation_folder, 128)[0]
+    seen = []
+    predict = network.predict
+    network.predict = lambda source, *others: seen.append(source.shape) or predict(source, *others)
+    try:
+        images = delivered(network, large, batch_size=13)
+    finally:
+        del network.predict
+    assert seen == 2 * [(13, 3, 64, 64)] and images.shape == (26, 3, 128, 128)
+    # made small, it is the picture that the network itself draws
+    small = torch.nn.functional.interpolate(images, size=64, mode="area")
+    own = rendered(network, read_subjects(evaluation_folder, 64)[0])
+    assert (small - own).abs().mean() < 0.01 < (own - own[0]).abs().mean()
+
+
+def test_what_is_asked_is_what_the_issue_asks_at_256_px():
+    asked = {key: claim.target for key, claim in CLAIMS.items()}
+    assert asked["psnr"] == "copy-source + 4" and asked["mouth_psnr"] == "copy-source + 6"
+    assert asked["mouth_gain"] == asked["vowel_gain"] == "0.85 to 1.05"
+    assert asked["yaw_slope"] == "0.9 to 1.1" and asked["identity"] == "at least 0.85"
+    assert asked["stillness"] == "under 2"
+
+
 def test_rows_hold_intervals_baselines_and_reasons(subjects, network):
     done = []
     judged = judge(network, subjects, progress=lambda *at: done.append(at))
@@ -113,6 +141,7 @@ def test_rows_hold_intervals_baselines_and_reasons(subjects, network):
     assert rows["PSNR above copy-source"]["value"] == pytest.approx(
         psnr["value"] - psnr["baseline"]
     )
+    assert rows["PSNR above copy-source"]["target"] == "at least 4"
     assert rows["mouth gain, jaw wide open"]["baseline"] == 0
     csim = rows["identity similarity to the source (CSIM)"]
     assert csim["value"] is None

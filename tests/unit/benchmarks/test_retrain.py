@@ -1,5 +1,12 @@
 """What `make retrain-smoke` runs: every shipped model has its recipe, in commands that exist."""
 
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import benchmarks
 from benchmarks.retrain import SAMPLE, sample_pictures, steps
 from benchmarks.targets.pictures import PARTS
 
@@ -19,3 +26,20 @@ def test_the_sample_pack_gives_pictures_of_three_people():
     assert set(pictures.parts) == set(PARTS) and len(pictures) == 2 * len(PARTS)
     assert len(set(pictures.identities)) == len(PARTS)
     assert pictures.images.std() > 20
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+@pytest.mark.parametrize(
+    ("goal", "says"),
+    [
+        (("train", "WHAT=target-portraits"), "--members 170 --ages 25,100,400 --out runs/target-portraits-cpu"),
+        (("train", "WHAT=reference-portraits"), "--part reference --out runs/target-portraits-cpu"),
+        (("train", "WHAT=reference-emoji"), "--part reference --out runs/target-emoji-cpu"),
+        (("calibrate",), "forensics calibrate runs/focus-cpu/checkpoint --corpus corpus/faces-c23"),
+    ],
+)  # fmt: skip
+def test_make_has_a_command_for_each_file_and_a_reference_lies_beside_its_target(goal, says):
+    root = Path(benchmarks.__file__).parents[1]
+    command = ["make", "--dry-run", *goal]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=root)
+    assert says in done.stdout.replace("\\\n\t", "").splitlines()[-1]
