@@ -20,6 +20,10 @@ from shared.face.crop import CropBox
 Image = NDArray[np.uint8]
 
 
+_LEAST = 32
+"""Side of the smallest face that is composed, px; smaller ones are enlarged."""
+
+
 def edge_mask(size: int, feather: float = 0.09) -> NDArray[np.float32]:
     """Return weights ``(size, size)`` that rise from 0 at the border to 1 over ``feather`` of the side.
 
@@ -44,7 +48,9 @@ class Compositor:
     """
 
     def __init__(self, photo: Image, crop: CropBox, size: int | None = None) -> None:
-        side = size or max(32, round(crop.side))
+        if size is None and crop.side >= _LEAST:
+            crop = _on_whole_pixels(crop)  # what does not move stays the photo, grain and all
+        side = size or max(_LEAST, round(crop.side))
         self.face = crop.cut(photo, side)
         self.side = side
         self.photo = None if size else photo
@@ -130,3 +136,10 @@ class Compositor:
         region = np.ascontiguousarray(frame[y0:y1, x0:x1])
         frame[y0:y1, x0:x1] = cv2.blendLinear(pasted, region, weight, 1 - weight)
         return frame
+
+
+def _on_whole_pixels(crop: CropBox) -> CropBox:
+    """Return the crop moved, by half a pixel at most, so that its pixels are the photo's."""
+    side = round(crop.side)
+    left, top = (round(middle - crop.side / 2) for middle in crop.center)
+    return CropBox((left + side / 2, top + side / 2), float(side))
