@@ -30,7 +30,7 @@ from shared.metrics.psnr import psnr
 from shared.metrics.response import response_gain
 from shared.metrics.ssim import ssim
 from shared.statistics import bootstrap_interval
-from synthesis.renderer.composition import Compositor
+from synthesis.renderer.composition import Compositor, settled
 from synthesis.renderer.dataset import conditions, gather
 from synthesis.renderer.network import RendererNetwork
 from synthesis.renderer.points import EYE_LEFT, EYE_RIGHT, LIPS_OUTER
@@ -109,15 +109,20 @@ def delivered(network: RendererNetwork, subject: Subject, batch_size: int = 8) -
     compositor = Compositor(frames[subject.source], whole, size)
     seen = np.stack([whole.cut(frame, network.config.size) for frame in frames])
     bank, made = replace(subject.bank, frames=seen), []
-    for start in range(0, len(takes), batch_size):
-        driven = takes[start : start + batch_size]
+
+    def predicted(driven: NDArray[np.int64]) -> list[NDArray[np.float32]]:
         batch = gather(bank, np.full(len(driven), subject.source), driven)
         batch = {name: value.to(device) for name, value in batch.items()}
         inputs = (batch["source"], batch["points_source"], batch["points_driven"])
         rgb, alpha, moved = network.predict(*inputs, *conditions(batch))
         out = (moved.flow, moved.side, rgb.permute(0, 2, 3, 1), alpha[:, 0])
-        parts = (part.float().cpu().numpy() for part in out)
-        made += [compositor.compose(*frame) for frame in zip(*parts, strict=True)]
+        return [part.float().cpu().numpy() for part in out]
+
+    at_rest, *_ = predicted(np.array([subject.source]))
+    for start in range(0, len(takes), batch_size):
+        flow, *rest = predicted(takes[start : start + batch_size])
+        frames_of = zip(settled(flow, at_rest), *rest, strict=True)
+        made += [compositor.compose(*frame) for frame in frames_of]
     return torch.from_numpy(np.stack(made)).permute(0, 3, 1, 2).float() / 255
 
 

@@ -38,6 +38,23 @@ def edge_mask(size: int, feather: float = 0.09) -> NDArray[np.float32]:
     return np.outer(smooth, smooth).astype(np.float32)
 
 
+def settled(flow: NDArray[np.float32], at_rest: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Take away from flows what the network moves where it is asked to move nothing.
+
+    That is a third of its own pixels, alike in every frame: enough to shift the background of a large photo.
+
+    Args:
+        flow: ``(..., h, h, 2)`` positions in [-1, 1].
+        at_rest: ``(..., h, h, 2)`` the same for the source's own motion.
+    """
+    return flow - (at_rest - _identity(flow.shape[-2]))
+
+
+def _identity(side: int) -> NDArray[np.float32]:
+    axis = (np.arange(side, dtype=np.float32) + 0.5) / side * 2 - 1
+    return np.stack(np.meshgrid(axis, axis), axis=-1)
+
+
 class Compositor:
     """Puts rendered faces back into one photo.
 
@@ -56,8 +73,7 @@ class Compositor:
         self.photo = None if size else photo
         self.mask = edge_mask(side)
         self.place = crop.matrix(side)
-        identity = (np.arange(side, dtype=np.float32) + 0.5) / side * 2 - 1
-        self.grid = np.stack(np.meshgrid(identity, identity), axis=-1)
+        self.grid = _identity(side)
 
     @property
     def frame_size(self) -> tuple[int, int]:
@@ -75,8 +91,7 @@ class Compositor:
                 the cut is sharp at any resolution.
         """
         small, full = flow.shape[1], (self.side, self.side)
-        identity = (np.arange(small, dtype=np.float32) + 0.5) / small * 2 - 1
-        moved = flow - np.stack(np.meshgrid(identity, identity), axis=-1)
+        moved = flow - _identity(small)
         above, below = (cv2.resize(part, full, interpolation=cv2.INTER_CUBIC) for part in moved)
         low = cv2.resize(side, full, interpolation=cv2.INTER_LINEAR) > 0
         moved_here = cv2.copyTo(below, low.view(np.uint8), above)

@@ -17,7 +17,7 @@ from shared.face.crop import CropBox
 from shared.face.head_model import HeadModel
 from shared.motion import Motion
 from shared.zoo.checkpoints import load_checkpoint
-from synthesis.renderer.composition import Compositor
+from synthesis.renderer.composition import Compositor, settled
 from synthesis.renderer.config import RendererConfig
 from synthesis.renderer.dataset import head_points
 from synthesis.renderer.network import RendererNetwork, motion_code
@@ -105,10 +105,11 @@ class Renderer:
             raise InputError("batch_size must be at least 1", found=batch_size)
         compositor = Compositor(source.photo, source.crop, size)
         fixed = self._fixed(source)
+        at_rest, *_ = self.render(fixed, source.motion[:1])
         for start in range(0, len(motion), batch_size):
             part = motion[slice(start, start + batch_size)]
-            out = self.render(fixed, part)
-            for frame in zip(*out, strict=True):
+            flow, *rest = self.render(fixed, part)
+            for frame in zip(settled(flow, at_rest), *rest, strict=True):
                 yield compositor.compose(*frame)
 
     def _fixed(self, source: SourceFace) -> dict[str, Tensor]:
