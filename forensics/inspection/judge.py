@@ -198,7 +198,9 @@ def write_calibration(
         "method": best_fitted(known).method, **_made_for(Path(folder)),
         "familiar": familiarity.to_json() if familiarity else None,
     }  # fmt: skip
-    return write_atomic(Path(folder) / CALIBRATION_NAME, json.dumps(content, separators=(",", ":")) + "\n")
+    return write_atomic(
+        Path(folder) / CALIBRATION_NAME, json.dumps(content, separators=(",", ":")) + "\n"
+    )
 
 
 def read_calibration(folder: str | Path) -> Calibration | None:

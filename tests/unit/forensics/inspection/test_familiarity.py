@@ -79,3 +79,4 @@ def test_a_face_beyond_the_known_ones_gets_no_answer(encode, eyes, judge, scene,
     assert found.verdict.decision is (Decision.INCONCLUSIVE if reason else Decision.MANIPULATED)
     assert found.tracks[0].verdict.evidence["unlike the known faces"] == unlike
     assert (found.tracks[0].verdict.probability is None) is bool(reason)
+    assert (found.tracks[0].segments == ()) is bool(reason)
