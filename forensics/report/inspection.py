@@ -88,9 +88,12 @@ def limits(found: Inspection) -> list[str]:
         "chance. For files of another origin the share may be larger, and nobody knows by how much.",
         "The probability is that of manipulation if manipulated and authentic were equally likely before the test; "
         "what else is known of the case is not in it.",
-        "A face that is followed through a cut to another face at the same place counts as one: where two people are "
-        "seen under one number, its answer is about both.",
     ]
+    if any(len(track.times) > 1 for track in found.tracks):
+        told.append(
+            "A face that is followed through a cut to another face at the same place counts as one: where two people "
+            "are seen under one number, its answer is about both."
+        )
     if any(track.segments for track in found.tracks):
         told.append(
             "A stretch of time above the threshold says where to look. Many stretches are compared, and how many of "
@@ -136,7 +139,7 @@ def _face(track: TrackFinding, kept: tuple[Kept, ...]) -> dict[str, Any]:
 
 def _when(track: TrackFinding) -> str:
     if len(track.times) == 1:
-        return f"seen at {_clock(track.start)}, in one frame looked at"
+        return f"seen in one frame looked at, at {_clock(track.start)}"
     return f"seen from {_clock(track.start)} to {_clock(track.end)}, in {len(track.times)} frames looked at"
 
 

@@ -39,7 +39,7 @@ def sought_frames(
     """Give at most ``count`` frames, one in each of as many equal stretches of time.
 
     A stretch is told by its last key frame that an index knows, or else by its first frame, decoded from the key frame
-    before it on.
+    before it on. The last frame of all stands for the stretches after it.
 
     Args:
         container: Opened.
@@ -54,6 +54,7 @@ def sought_frames(
     base = Fraction(stream.time_base)
     frames: Iterator[Any] = iter(())
     position: Fraction | None = None
+    latest: Any = None
     for number in range(count):
         low, high = number * step, (number + 1) * step
         if position is not None and position >= high:
@@ -72,7 +73,14 @@ def sought_frames(
             position = max((frame.pts - origin) * base, Fraction(0))
             if position >= low:
                 yield position, frame
+                latest = None
                 break
+            latest = frame
+        else:
+            # the last of all stands until the end; after damage a later key frame may be read
+            if position is not None and latest is not None and keys[-1] <= position:
+                yield position, latest
+                return
 
 
 def reaches_beyond(container: Any, stream: Any, end: Fraction) -> bool:

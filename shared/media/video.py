@@ -223,8 +223,13 @@ class VideoReader:
         """Decode from the start and note how far that came."""
         decoded = decoded_frames(container, stream, self._complaints)
         for time, own, frame in _timed(decoded, stream, 1 / self.info.fps):
-            self.reached = float(time + own)
+            self.reached = self._end_of(time, frame, stream)
             yield time, own, frame
+
+    def _end_of(self, time: Fraction, frame: Any, stream: Any) -> float:
+        """Return until when a frame is shown, seconds: the last one may stand for long."""
+        lasting = Fraction(frame.duration or 0) * Fraction(stream.time_base)
+        return float(time + max(lasting, 1 / self.info.fps))
 
     def _spread_frames(self, count: int) -> Generator[tuple[float, Frame], None, None]:
         duration = Fraction(self.info.duration or 0)
@@ -234,7 +239,7 @@ class VideoReader:
                 duration = max(duration, keys[-1] + 1 / self.info.fps)
                 found = sought_frames(container, stream, duration, count, self._complaints)
                 for time, frame in found:
-                    self.reached = float(time + 1 / self.info.fps)
+                    self.reached = self._end_of(time, frame, stream)
                     yield float(time), self._upright(frame)
                 self.goes_on = reaches_beyond(container, stream, duration + _LATE)
                 return

@@ -184,7 +184,7 @@ def test_the_words_fit_the_answer(tmp_path, eyes, judge, scene):
         assert found.tracks[0].segments == ()
         pages[red] = read(write_inspection(found, tmp_path / "a.html")).text
     assert "manipulated here" in pages[FORGED] and "manipulated here" not in pages[AUTHENTIC]
-    assert "seen at 0:00.0, in one frame" in pages[AUTHENTIC]
+    assert "seen in one frame looked at" in pages[AUTHENTIC]
     back = read(write_inspection(Inspection.from_json(found.to_json()), tmp_path / "b.html")).text
     gone = inspect(tmp_path / "gone.mp4", detector=judge, eyes=eyes)
     lost = read(write_inspection(gone, tmp_path / "c.html")).text

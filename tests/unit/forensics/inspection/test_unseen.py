@@ -95,3 +95,15 @@ def test_a_second_track_of_pictures(tmp_path, scene, eyes, judge):
         for stream in streams:
             container.mux(stream.encode())
     assert "2 tracks of moving pictures" in unseen(inspect(path, detector=judge, eyes=eyes))
+
+
+@pytest.mark.parametrize("frames", [None, 4])
+def test_a_last_frame_that_stands_for_long_is_no_gap(tmp_path, scene, eyes, judge, frames):
+    pictures = [Image.fromarray(scene((*FACE, AUTHENTIC + place))) for place in range(4)]
+    path = tmp_path / "a.gif"
+    pictures[0].save(
+        path, save_all=True, append_images=pictures[1:], duration=[200, 200, 200, 5000]
+    )
+    found = inspect(path, detector=judge, eyes=eyes, frames=frames)
+    assert found.record.result["declared seconds"] == pytest.approx(5.6)
+    assert found.verdict.decision is Decision.AUTHENTIC
