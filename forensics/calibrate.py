@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import numpy as np
 import typer
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from forensics.known_tracks import KnownTrack
+
+Item = TypeVar("Item")
 
 SPLIT = "val"
 """Whose faces calibrate: neither those that it learnt from nor those that it is judged by."""
@@ -28,7 +33,7 @@ def calibrate_command(
     ] = 0.05,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1.")] = "cpu",
 ) -> None:
-    """Write the mean scores of known validation videos beside a checkpoint, so that it may answer.
+    """Write the scores of known validation videos beside a checkpoint, so that it may answer.
 
     Examples:
       forensics calibrate runs/focus/checkpoint --corpus faces/c23 --corpus faces/c40
@@ -49,7 +54,7 @@ def calibrate_command(
 def calibrate_checkpoint(
     checkpoint: Path, corpora: list[Path], *, error_rate: float = 0.05, device: str = "cpu"
 ) -> Path:
-    """Judge the validation videos of extracted faces and write their mean scores beside the checkpoint.
+    """Judge the validation videos of extracted faces and write their frames' scores beside the checkpoint.
 
     Each family of forgeries is a kind of its own, if it has videos enough: who examines a file does not know the
     family, and one that the detector does not see must not be called authentic because it sees the others.
@@ -68,36 +73,38 @@ def calibrate_checkpoint(
         WeightsError: If the checkpoint cannot be used.
     """
     from forensics.calibration import needed
-    from forensics.detections import by_video
     from forensics.focus.detector import FocusDetector
     from forensics.inspection.familiarity import Familiarity
     from forensics.inspection.judge import write_calibration
+    from forensics.known_tracks import KnownTrack
     from forensics.prepared_faces import read_prepared
     from shared.data.forgery.known import AUTHENTIC, is_forged
     from shared.data.manifest import read_manifest
 
     detector = FocusDetector.from_pretrained(checkpoint, device)
-    manipulated: list[list[float]] = []
-    authentic: list[list[float]] = []
+    manipulated: list[list[KnownTrack]] = []
+    authentic: list[list[KnownTrack]] = []
     features = []
     for corpus in corpora:
         clips = read_manifest(corpus).where(split=SPLIT)
         faces = read_prepared(clips)
         found = detector.detect(faces.frames)
-        scores: dict[str, list[float]] = defaultdict(list)
-        for number, mean in by_video(found.scores, faces.videos).items():
+        tracks: dict[str, list[KnownTrack]] = defaultdict(list)
+        for number in np.unique(faces.videos):
             clip = clips.clips[number]
-            scores[clip.extra["family"] if is_forged(clip) else AUTHENTIC].append(round(mean, 6))
-        authentic.append(scores.pop(AUTHENTIC, []))
-        manipulated += large_enough(list(scores.values()), needed(error_rate))
+            scores = tuple(found.scores[faces.videos == number].tolist())
+            family = clip.extra["family"] if is_forged(clip) else AUTHENTIC
+            tracks[family].append(KnownTrack(clip.person, scores))
+        authentic.append(tracks.pop(AUTHENTIC, []))
+        manipulated += large_enough(list(tracks.values()), needed(error_rate))
         if found.features is not None:
             features.append(found.features)
     familiar = Familiarity.of(np.concatenate(features)) if features else None
     return write_calibration(checkpoint, manipulated, authentic, error_rate, familiar)
 
 
-def large_enough(kinds: list[list[float]], least: int) -> list[list[float]]:
-    """Put kinds of fewer than ``least`` scores together with each other and, if need be, with the next larger one.
+def large_enough(kinds: list[list[Item]], least: int) -> list[list[Item]]:
+    """Put kinds of fewer than ``least`` tracks together with each other and, if need be, with the next larger one.
 
     Example:
         >>> large_enough([[1.0], [2.0, 2.0], [3.0, 3.0, 3.0], [4.0, 4.0, 4.0]], 3)
@@ -107,7 +114,7 @@ def large_enough(kinds: list[list[float]], least: int) -> list[list[float]]:
         >>> large_enough([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]], 3)
         [[1.0, 1.0, 2.0, 2.0, 3.0, 3.0]]
     """
-    found: list[list[float]] = [[]]
+    found: list[list[Item]] = [[]]
     for kind in sorted(kinds, key=len):
         if len(found[-1]) < least:
             found[-1] = found[-1] + kind

@@ -20,8 +20,8 @@ beforehand.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -78,6 +78,9 @@ class Calibration:
         steps: ``(2, K)`` increasing scores and their probabilities, with straight lines between them; None: the
             logistic curve of slope and intercept.
         kinds: The positives' and the negatives' kinds, the increasing scores of each.
+        people: Whom each of the positives and of the negatives shows; None: not known.
+        frames: Each score is the mean of so many; None: it is no mean.
+        shorter: Number of scores -> the calibration of means of so few; a mean of few scatters more.
     """
 
     direction: Decision
@@ -88,6 +91,15 @@ class Calibration:
     intercept: float
     steps: NDArray[np.float64] | None = None
     kinds: tuple[Kinds, Kinds] = ((), ())
+    people: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+    frames: int | None = None
+    shorter: Mapping[int, Calibration] = field(default_factory=dict)
+
+    def of(self, count: int) -> Calibration:
+        """Return the calibration for a mean of ``count`` scores: that of the longest means that are no longer."""
+        if self.frames is None or count >= self.frames:
+            return self
+        return self.shorter[max((n for n in self.shorter if n <= count), default=min(self.shorter))]
 
     @property
     def method(self) -> Method:
@@ -154,6 +166,8 @@ class Calibration:
         high = max(k[::-1][int(rate * (len(k) + 1) + 1e-9) - 1] for k in self._negatives)
         low = min(k[int(rate * (len(k) + 1) + 1e-9) - 1] for k in self._positives)
         told = "at most {:.1%} of examples that are {} score beyond it; from {} known ones"
+        if self.frames is not None:
+            told += f", means of {self.frames} frames" if self.frames > 1 else ", single frames"
         return {
             self.direction: Threshold(float(high), told.format(rate, other, len(self.negatives))),
             other: Threshold(float(low), told.format(rate, self.direction, len(self.positives))),

@@ -4,16 +4,22 @@
 
 Reference: Naeini, Cooper, Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning" (AAAI 2015).
 Both classes weigh alike, for the probabilities are those of answers that were equally likely beforehand.
+
+Examples that had no part in a fit must not resemble those that had. All that shows one person is therefore held out
+together, and where nobody knows whom they show, they are dealt at random: sorted scores dealt in turn would give each
+fold the mirror image of the others, and an error near 0 whatever the fit is worth.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forensics.calibration import Calibration, Method, calibrate
+from shared.errors import InputError
 
 BINS = 10
 FOLDS = 5
@@ -43,7 +49,7 @@ class Reliability:
 def reliability(known: Calibration, *, folds: int = FOLDS, bins: int = BINS) -> Reliability:
     """Return how reliable the probabilities of a calibration are, on examples that had no part in fitting them.
 
-    The known examples of each class are dealt into folds; each fold gets probabilities fitted on the others.
+    The known people are dealt into folds, or the examples at random; each fold gets probabilities fitted on the others.
 
     Args:
         known: The calibration.
@@ -51,7 +57,7 @@ def reliability(known: Calibration, *, folds: int = FOLDS, bins: int = BINS) -> 
         bins: Bins of equal width over [0, 1].
 
     Raises:
-        InputError: If a class has fewer than three known examples.
+        InputError: If a class has fewer than three known examples, or hardly any without one fold's people.
 
     Example:
         >>> from forensics.verdict import Decision
@@ -60,10 +66,15 @@ def reliability(known: Calibration, *, folds: int = FOLDS, bins: int = BINS) -> 
         True
     """
     classes = known.positives, known.negatives
-    dealt = [np.arange(len(scores)) % folds for scores in classes]
+    dealt = _dealt(known, folds)
     chances, truth, weights = [], [], []
     for fold in range(folds):
         right, wrong = (scores[deal != fold] for scores, deal in zip(classes, dealt, strict=True))
+        if min(len(right), len(wrong)) < 2:
+            raise InputError(
+                "too few people to tell how reliable the probabilities are",
+                fix="give known examples of more people of either class",
+            )
         # the rate decides nothing here but how few examples are refused
         rate = max(known.error_rate, 1 / (min(len(right), len(wrong)) + 1))
         fitted = calibrate(right, wrong, known.direction, error_rate=rate, method=known.method)
@@ -77,15 +88,33 @@ def reliability(known: Calibration, *, folds: int = FOLDS, bins: int = BINS) -> 
 
 def best_fitted(known: Calibration) -> Calibration:
     """Return it with the curve or with the steps, whichever errs less on examples that had no part in fitting them."""
+    classes = known.positives, known.negatives
     fitted = [
-        calibrate(
-            known.positives, known.negatives, known.direction, error_rate=known.error_rate,
-            method=method,
-        )
+        calibrate(*classes, known.direction, error_rate=known.error_rate, method=method)
         for method in METHODS
-    ]  # fmt: skip
-    best = min(fitted, key=lambda one: reliability(one).error)
-    return replace(best, kinds=known.kinds)
+    ]
+    return min(
+        (replace(known, steps=one.steps) for one in fitted), key=lambda one: reliability(one).error
+    )
+
+
+def _dealt(known: Calibration, folds: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the fold of each positive and of each negative: one fold a person, or any at random."""
+    if known.people is None:
+        deal = np.random.default_rng(0)
+        right, wrong = (
+            deal.permutation(len(scores)) % folds for scores in (known.positives, known.negatives)
+        )
+        return right, wrong
+    # by hash: names often tell a family, a corpus or an order
+    names = sorted({*known.people[0], *known.people[1]}, key=_hash)
+    fold = {name: place % folds for place, name in enumerate(names)}
+    right, wrong = (np.array([fold[name] for name in people], int) for people in known.people)
+    return right, wrong
+
+
+def _hash(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()
 
 
 def _binned(

@@ -40,6 +40,8 @@ class Reason(StrEnum):
     OVERLAP = "both classes score like this"
     UNREADABLE = "unreadable"
     TOO_MANY = "more faces than are kept"
+    PARTLY = "a part scores otherwise"
+    UNSEEN = "a part was not seen"
 
 
 EXPLANATIONS: dict[Reason, str] = {
@@ -52,7 +54,10 @@ EXPLANATIONS: dict[Reason, str] = {
     Reason.OUT_OF_RANGE: "the file or its score is unlike the known examples of either class",
     Reason.OVERLAP: "known examples of both classes score like this too often",
     Reason.UNREADABLE: "the file could not be examined",
-    Reason.TOO_MANY: "only the most visible faces are kept, and the others may be what was manipulated",
+    Reason.TOO_MANY: "only the largest and most visible faces are examined, and the others may be what was manipulated",
+    Reason.PARTLY: "as a whole the face scores as authentic ones do, but for a stretch of time it scores as "
+    "manipulated ones do; how often such a stretch misleads is not known",
+    Reason.UNSEEN: "a part of the file was not seen, and it may be what was manipulated",
 }
 
 OPPOSITE = {

@@ -32,9 +32,13 @@ def sha256_of(path: str | Path) -> str:
     Raises:
         InputError: If it cannot be read.
     """
-    digest = hashlib.sha256()
+    digest, place = hashlib.sha256(), Path(path)
     try:
-        with Path(path).open("rb") as stream:
+        if place.exists() and not (place.is_file() or place.is_dir()):
+            raise InputError(  # a pipe or a device never ends
+                f"{path} is no file", found="a pipe or a device", fix="copy it to a file"
+            )
+        with place.open("rb") as stream:
             while block := stream.read(_CHUNK):
                 digest.update(block)
     except FileNotFoundError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,10 @@ def answer_track(
     opened: Opened,
     evidence: Mapping[str, Any],
     custody: Mapping[str, str],
+    *,
+    stretches: Sequence[Segment] = (),
 ) -> Verdict:
-    """Answer about one person by the mean of the scores.
+    """Answer about one person by the mean of the scores, compared with known means of as many frames.
 
     Args:
         subject: The file and the person.
@@ -36,6 +39,7 @@ def answer_track(
         opened: The judge.
         evidence: What a reader can check.
         custody: Hashes.
+        stretches: Of time that score as manipulated ones do: with one the face is not called authentic.
     """
     finite = np.array(scores, np.float64)[np.isfinite(scores)] if len(scores) else np.zeros(0)
     score = float(finite.mean()) if len(finite) else None
@@ -45,7 +49,10 @@ def answer_track(
         return _inconclusive(subject, reason, opened.problem, evidence, custody, score=score)
     if float(evidence.get(UNLIKE, 0)) > 1:  # the score of such a face has no probability
         return _inconclusive(subject, Reason.OUT_OF_RANGE, "", evidence, custody, score=score)
+    calibration = calibration.of(len(finite))
     judged = calibration.judge(score)
+    if judged is Decision.AUTHENTIC and stretches:
+        judged = Reason.PARTLY
     facts = {
         **evidence,
         "p_if_authentic": calibration.p_against(score),
@@ -55,7 +62,8 @@ def answer_track(
     decision = judged if isinstance(judged, Decision) else Decision.INCONCLUSIVE
     return Verdict(
         subject, decision, track_sentence(decision, why), DIRECTION, why, score,
-        calibration.probability(score), calibration.thresholds(), facts, custody,
+        None if why is Reason.OUT_OF_RANGE else calibration.probability(score),
+        calibration.thresholds(), facts, custody,
     )  # fmt: skip
 
 
@@ -81,8 +89,20 @@ def answer_file(
     custody: Mapping[str, str],
     *,
     left_out: int = 0,
+    crowd: int = 0,
+    unseen: bool = False,
 ) -> Verdict:
-    """Answer about a file: manipulated if one face is; authentic only if every face is, and none was left out."""
+    """Answer about a file: manipulated if one face is; authentic only if every face is, and nothing was left out.
+
+    Args:
+        path: The file.
+        tracks: Answers about its people.
+        opened: The judge.
+        custody: Hashes.
+        left_out: Tracks that are not among these.
+        crowd: Most faces of a frame that were not followed.
+        unseen: Whether a part of the file was not seen.
+    """
     subject = str(path)
     if not tracks:
         return _inconclusive(subject, Reason.NO_FACE, "", {"faces": 0}, custody)
@@ -95,21 +115,27 @@ def answer_file(
     left = [track for track in tracks if track.verdict.decision is Decision.INCONCLUSIVE]
     deciding = max(accused or left or tracks, key=lambda track: _score(track.verdict))
     own = deciding.verdict
-    if left and not accused:
+    why = _open(own if left else None, left_out + crowd, unseen)
+    if why is not None and not accused:
+        of = (left_out, left_out + len(tracks)) if left_out else None
         return _inconclusive(
-            subject, own.reason or Reason.OVERLAP, opened.problem, evidence, custody,
-            score=own.score, probability=own.probability, of=(len(left), len(tracks)),
-        )  # fmt: skip
-    if left_out and not accused:
-        return _inconclusive(
-            subject, Reason.TOO_MANY, "", evidence, custody, score=own.score,
-            probability=own.probability, of=(left_out, left_out + len(tracks)),
+            subject, why, opened.problem if left else "", evidence, custody, score=own.score,
+            probability=own.probability, of=(len(left), len(tracks)) if left else of,
         )  # fmt: skip
     sentence = _file_sentence(path.name, accused, len(tracks))
     return Verdict(
         subject, own.decision, sentence, DIRECTION, None, own.score, own.probability,
         own.thresholds, {**evidence, "deciding face": deciding.number}, custody,
     )  # fmt: skip
+
+
+def _open(left: Verdict | None, others: int, unseen: bool) -> Reason | None:
+    """Return why a file in which no face is accused is not authentic either; None if it is."""
+    if left is not None:
+        return left.reason
+    if others:
+        return Reason.TOO_MANY
+    return Reason.UNSEEN if unseen else None
 
 
 def unreadable(path: Path, error: ToolkitError, custody: Mapping[str, str]) -> Verdict:
@@ -119,47 +145,59 @@ def unreadable(path: Path, error: ToolkitError, custody: Mapping[str, str]) -> V
 
 
 def segments(
-    times: Sequence[float], scores: Sequence[float], calibration: Calibration, seconds: float
+    times: Sequence[float],
+    scores: Sequence[float],
+    calibration: Calibration,
+    seconds: float,
+    *,
+    end: float = math.inf,
 ) -> tuple[Segment, ...]:
     """Return the stretches of time in which the smoothed score lies above the threshold of ``manipulated``.
 
     Args:
-        times: ``(T,)`` seconds, increasing.
+        times: ``(T,)`` seconds, increasing; a single one has no stretch.
         scores: ``(T,)``; NaN is left out.
-        calibration: Whose threshold counts.
+        calibration: Whose threshold counts, for means of as many frames as were averaged.
         seconds: Width of the moving mean; a longer gap between two frames ends a segment.
+        end: Of the file, seconds.
     """
     values = np.array(scores, np.float64)
     clock = np.array(times, np.float64)[np.isfinite(values)]
     values = values[np.isfinite(values)]
-    if not len(values):
+    if len(values) < 2:
         return ()
-    step = float(np.median(np.diff(clock))) if len(clock) > 1 else 0.0
-    high = smoothed(clock, values, seconds) > _least(calibration)
+    step = float(np.median(np.diff(clock)))
+    means, counts = smoothed(clock, values, seconds)
+    least = {int(count): _least(calibration.of(int(count))) for count in np.unique(counts)}
+    high = means > np.array([least[int(count)] for count in counts])
     breaks = np.flatnonzero(
         (np.diff(high.astype(int)) != 0) | (np.diff(clock) > max(seconds, 2 * step))
     )
     runs = np.split(np.arange(len(values)), breaks + 1)
     return tuple(
-        Segment(float(clock[run[0]]), float(clock[run[-1]]) + step, float(values[run].mean()))
+        Segment(
+            float(clock[run[0]]), max(float(clock[run[-1]]), min(float(clock[run[-1]]) + step, end)),
+            float(values[run].mean()),
+        )
         for run in runs
         if high[run[0]]
-    )
+    )  # fmt: skip
 
 
 def smoothed(
     times: NDArray[np.float64], values: NDArray[np.float64], seconds: float
-) -> NDArray[np.float64]:
-    """Return the mean of the values within half of ``seconds`` of each one's time.
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the mean of the values within half of ``seconds`` of each one's time, and how many they are.
 
     Example:
-        >>> smoothed(np.array([0.0, 0.4, 5.0]), np.array([0.0, 1.0, 7.0]), 1.0).tolist()
-        [0.5, 0.5, 7.0]
+        >>> means, counts = smoothed(np.array([0.0, 0.4, 5.0]), np.array([0.0, 1.0, 7.0]), 1.0)
+        >>> means.tolist(), counts.tolist()
+        ([0.5, 0.5, 7.0], [2, 2, 1])
     """
     sums = np.concatenate([[0.0], np.cumsum(values)])
     low = np.searchsorted(times, times - seconds / 2, side="left")
     high = np.searchsorted(times, times + seconds / 2, side="right")
-    return np.asarray((sums[high] - sums[low]) / (high - low))
+    return np.asarray((sums[high] - sums[low]) / (high - low)), np.asarray(high - low)
 
 
 def _least(calibration: Calibration) -> float:
@@ -178,15 +216,18 @@ def _score(verdict: Verdict) -> float:
 
 
 def _file_sentence(name: str, accused: Sequence[TrackFinding], faces: int) -> str:
+    """Return the answer about a file; one person has an appearance in each shot."""
+    kinds = "of the kinds that the detector knows"
     if not accused:
-        whose = "the only face" if faces == 1 else f"all {faces} faces"
-        return f"By this test, {whose} in {name} shows no manipulation of the kinds that the detector knows."
+        if faces == 1:
+            return f"By this test, the only face in {name} shows no manipulation {kinds}."
+        return f"By this test, none of the {faces} appearances of faces in {name} shows a manipulation {kinds}."
     if faces == 1:
         return f"By this test, the face in {name} was manipulated."
     these = ", ".join(str(track.number) for track in accused)
-    return (
-        f"By this test, {len(accused)} of {faces} faces in {name} were manipulated: number {these}."
-    )
+    if len(accused) == 1:
+        return f"By this test, 1 of {faces} appearances of faces in {name} was manipulated: number {these}."
+    return f"By this test, {len(accused)} of {faces} appearances of faces in {name} were manipulated: numbers {these}."
 
 
 def _inconclusive(
@@ -201,7 +242,7 @@ def _inconclusive(
     of: tuple[int, int] | None = None,
 ) -> Verdict:
     facts = {**evidence, "problem": problem} if problem else dict(evidence)
-    whom = "" if of is None or of[0] == of[1] else f" for {of[0]} of {of[1]} faces"
+    whom = "" if of is None or of[0] == of[1] else f" for {of[0]} of {of[1]} appearances of faces"
     sentence = f"No answer can be given{whom}: {EXPLANATIONS[reason]}."
     return Verdict(
         subject, Decision.INCONCLUSIVE, sentence, DIRECTION, reason, score, probability,

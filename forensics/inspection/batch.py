@@ -6,6 +6,7 @@ FOLDER/<name>.<8 digits>.html                      its report
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +22,8 @@ from shared.errors import InputError, OutputError
 
 Done = Callable[[Path, Inspection], None]
 """Called after each file."""
+
+_LONGEST_NAME = 80
 
 
 def inspect_files(
@@ -46,17 +49,22 @@ def inspect_files(
         eyes: What finds faces.
         done: Called after each file.
 
+    Returns:
+        The answers, without the pictures of faces: those of many files fill the memory, and the reports have them.
+
     Raises:
         OutputError: If an output cannot be written.
     """
     folder = _made(report)
     if json_file is not None and not Path(json_file).resolve().parent.is_dir():
         raise OutputError(f"there is no folder {Path(json_file).parent}", fix="make it first")
+    if json_file is not None and Path(json_file).is_dir():
+        raise OutputError(f"{json_file} is a folder", fix="name a file in it")
     opened = open_judge(detector, device=device)
     inspector = Inspector(opened, settings or Settings(), eyes or Eyes.usual())
     found = []
     for path in map(Path, files):
-        answer = _answered(inspector, path, folder)
+        answer = dataclasses.replace(_answered(inspector, path, folder), pictures={})
         found.append(answer)
         if done:
             done(path, answer)
@@ -88,7 +96,9 @@ def report_name(path: Path) -> str:
         False
     """
     digest = hashlib.sha256(str(path.resolve()).encode("utf-8", "surrogateescape")).hexdigest()
-    return f"{path.name[:80]}.{digest[:8]}"
+    # file systems count bytes
+    name = path.name.encode("utf-8", "ignore")[:_LONGEST_NAME].decode("utf-8", "ignore")
+    return f"{name}.{digest[:8]}"
 
 
 def _answered(inspector: Inspector, path: Path, folder: Path | None) -> Inspection:

@@ -53,7 +53,9 @@ def inspect_command(
     found = inspect_files(
         files, detector=detector, report=report, json_file=as_json,
         settings=Settings(frames=frames), device=device,
-        done=lambda path, answer: errors.print(Text(f"{path}: {answer.verdict.decision}")),
+        done=lambda path, answer: errors.print(
+            Text(_shown(f"{path}: {answer.verdict.decision}"))
+        ),
     )  # fmt: skip
     _print(found)
     if any(one.verdict.reason is Reason.UNREADABLE for one in found):
@@ -81,7 +83,7 @@ def _print(found: list[Inspection]) -> None:
             *((str(track.number), track.verdict) for track in one.tracks),
         ]:
             table.add_row(
-                Text(one.verdict.subject if face == "all" else ""),
+                Text(_shown(one.verdict.subject) if face == "all" else ""),
                 face,
                 verdict.decision + (f": {verdict.reason}" if verdict.reason else ""),
                 "-" if verdict.score is None else f"{verdict.score:.4g}",
@@ -93,6 +95,11 @@ def _print(found: list[Inspection]) -> None:
     for one in found:
         problem = one.verdict.evidence.get("problem")
         told = f" ({problem})" if problem else ""
-        output.print(Text(f"{one.verdict.sentence}{told}"))
+        output.print(Text(_shown(f"{one.verdict.sentence}{told}")))
         for note in one.record.notes:
-            output.print(Text(f"note: {note}"))
+            output.print(Text(_shown(f"note: {note}")))
+
+
+def _shown(text: str) -> str:
+    """Return the text with escapes for what UTF-8 cannot hold: bytes of a file name in another encoding."""
+    return text.encode(errors="backslashreplace").decode()

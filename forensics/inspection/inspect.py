@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from forensics.calibration import Calibration
 from forensics.calibration_error import reliability
 from forensics.inspection.answers import (
     UNLIKE,
@@ -33,7 +34,7 @@ from forensics.verdict import EXPLANATIONS
 from shared.custody import RunRecord, sha256_of_json, to_plain
 from shared.errors import InputError, ToolkitError
 from shared.face.head_model import HEAD_MODEL_SHA256
-from shared.media.marks import Marks, read_marks
+from shared.media.marks import Marks, read_marks, told_marks
 
 CROP = 224
 """Side of the crops that a report shows when there is no judge to ask, px."""
@@ -110,13 +111,16 @@ class Inspector:
         except ToolkitError as error:
             return Inspection(unreadable(path, error, custody), (), None, record)
         tracks = tuple(
-            self._finding(number, person, f"{path}, face {number}", custody)
+            self._finding(number, person, f"{path}, face {number}", custody, watch)
             for number, person in enumerate(people, 1)
         )
-        verdict = answer_file(path, tracks, self.opened, custody, left_out=forgotten)
+        verdict = answer_file(
+            path, tracks, self.opened, custody, left_out=forgotten, crowd=watch.crowd,
+            unseen=bool(watch.unseen),
+        )  # fmt: skip
         record.notes += list(self._notes(watch, found, forgotten, people))
         record.result = {**watch.facts, "frames looked at": watch.frames}
-        known = self.opened.judge.calibration if self.opened.judge else None
+        known = self._calibration(tracks)
         return Inspection(
             verdict, tracks, found, record, reliability(known).error if known else None, known,
             {number: tuple(person.kept) for number, person in enumerate(people, 1)},
@@ -135,6 +139,12 @@ class Inspector:
             **to_plain(self.settings),
         }
         return record
+
+    def _calibration(self, tracks: Sequence[TrackFinding]) -> Calibration | None:
+        """Return what most of the answers rest on: that of the longest track's length."""
+        known = self.opened.judge.calibration if self.opened.judge else None
+        longest = max((len(track.scores) for track in tracks), default=0)
+        return known.of(longest) if known and longest else known
 
     @property
     def _size(self) -> int:
@@ -182,7 +192,7 @@ class Inspector:
         yield from zip(sights, scores.double().tolist(), shown, unlike, strict=True)
 
     def _finding(
-        self, number: int, person: Person, subject: str, custody: dict[str, str]
+        self, number: int, person: Person, subject: str, custody: dict[str, str], watch: Watch
     ) -> TrackFinding:
         usable = self.opened.judge if self.opened.reason is None else None
         mean_map = person.mean_map()
@@ -193,13 +203,18 @@ class Inspector:
         if person.unlike:
             evidence[UNLIKE] = round(float(np.nanmedian(person.unlike)), 4)
         stretches = (
-            segments(person.times, person.scores, usable.calibration, self.settings.smoothing)
-            if usable and usable.calibration and person.scores
+            segments(
+                person.times, person.scores, usable.calibration, self.settings.smoothing,
+                end=watch.seconds,
+            )
+            if usable and usable.calibration and person.scores and evidence.get(UNLIKE, 0) <= 1
             else ()
-        )
+        )  # fmt: skip
         return TrackFinding(
             number, person.times[0], person.times[-1],
-            answer_track(subject, person.scores, self.opened, evidence, custody),
+            answer_track(
+                subject, person.scores, self.opened, evidence, custody, stretches=stretches
+            ),
             tuple(round(time, 3) for time in person.times),
             tuple(None if np.isnan(score) else score for score in person.scores),
             () if mean_map is None else tuple(tuple(row) for row in mean_map.round(4).tolist()),
@@ -212,10 +227,8 @@ class Inspector:
         if self.opened.reason is not None:
             yield f"{EXPLANATIONS[self.opened.reason]}: {self.opened.problem}."
         if found.found:
-            yield (
-                "The file carries marks of this toolkit's own generators: it was made or passed through by them "
-                f"(invisible mark: p = {found.watermark_p_value:.1e})."
-            )
+            yield told_marks(found)
+        yield from watch.unseen
         if watch.damaged:
             yield f"{watch.damaged} packets or frames of the file are damaged and were left out."
         if watch.facts.get("variable rate"):

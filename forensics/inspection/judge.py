@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from forensics.calibration import Calibration, calibrate_kinds
+from forensics.calibration import Calibration
 from forensics.calibration_error import best_fitted
 from forensics.inspection.familiarity import Familiarity
+from forensics.known_tracks import Tracks, calibrate_tracks, kind_from_plain, to_plain_kind
 from forensics.verdict import Decision, Reason
-from shared.custody import sha256_of, write_atomic
+from shared.custody import sha256_of, sha256_of_json, write_atomic
 from shared.device import check_device
 from shared.errors import InputError, NotTrained, WeightsError
-from shared.zoo.checkpoints import WEIGHTS_NAME, folder_of
+from shared.zoo.checkpoints import CONFIG_NAME, WEIGHTS_NAME, folder_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,7 +28,12 @@ if TYPE_CHECKING:
     from forensics.focus.detector import FocusDetector
 
 CALIBRATION_NAME = "calibration.json"
-"""Beside a checkpoint's weights: track scores of known authentic and manipulated faces from a validation set."""
+"""Beside a checkpoint's weights: frames' scores of known authentic and manipulated tracks from a validation set."""
+
+FORM = 2
+"""Of that file; the first one held the means of whole tracks, which tell nothing about a single frame."""
+
+_ANEW = "forensics calibrate CHECKPOINT --corpus FACES"
 
 
 class FaceJudge(Protocol):
@@ -40,7 +46,10 @@ class FaceJudge(Protocol):
     size: int
     """Side S of the crops that it takes, px."""
     calibration: Calibration | None
-    """Known tracks' mean scores, direction ``manipulated``; None if it was never calibrated."""
+    """Known tracks' mean scores, direction ``manipulated``; None if it was never calibrated.
+
+    One that holds ``shorter`` ones is asked for that of a track's length.
+    """
 
     def judge(self, crops: Tensor) -> tuple[Tensor, ...]:
         """Return scores ``(B,)``, larger = manipulated, and maps ``(B, h, w)`` in [0, 1] of ``(B, 3, S, S)``.
@@ -119,6 +128,7 @@ class FocusJudge:
         calibration: None if there is none.
         calibration_sha256: Of the file that it came from.
         familiarity: What known faces look like; None if that was not learnt.
+        configuration_sha256: Of the network's configuration, which decides its answers as the weights do.
     """
 
     name = "focus"
@@ -130,12 +140,15 @@ class FocusJudge:
         calibration: Calibration | None = None,
         calibration_sha256: str = "",
         familiarity: Familiarity | None = None,
+        configuration_sha256: str = "",
     ) -> None:
         self.familiarity = familiarity
         self.detector = detector
         self.size = detector.network.config.image
         self.calibration = calibration
-        self._calibration_sha256 = calibration_sha256
+        self._further = {
+            "focus configuration": configuration_sha256, "focus calibration": calibration_sha256,
+        }  # fmt: skip
 
     def judge(self, crops: Tensor) -> tuple[Tensor, ...]:
         """Return scores ``(B,)``, maps ``(B, h, w)`` and how unlike they are of crops ``(B, 3, S, S)`` in [0, 1]."""
@@ -151,28 +164,26 @@ class FocusJudge:
         return *answers, torch.from_numpy(self.familiarity.unlike(found.features))
 
     def fingerprint(self) -> dict[str, str]:
-        """Return the hashes of the weights and of the calibration."""
-        found = {"focus": self.detector.sha256}
-        if self._calibration_sha256:
-            found["focus calibration"] = self._calibration_sha256
-        return found
+        """Return the hashes of the weights, the configuration and the calibration."""
+        further = {name: sha256 for name, sha256 in self._further.items() if sha256}
+        return {"focus": self.detector.sha256, **further}
 
 
 def write_calibration(
     folder: str | Path,
-    manipulated: list[list[float]],
-    authentic: list[list[float]],
+    manipulated: Tracks,
+    authentic: Tracks,
     error_rate: float,
     familiarity: Familiarity | None = None,
 ) -> Path:
-    """Write known tracks' mean scores beside a checkpoint's weights, where :func:`open_judge` finds them.
+    """Write known tracks' scores beside a checkpoint's weights, where :func:`open_judge` finds them.
 
-    Platt's curve or isotonic steps turn them into probabilities, whichever errs less on held-out examples.
+    Platt's curve or isotonic steps turn means into probabilities, whichever errs less on people that are held out.
 
     Args:
         folder: The checkpoint's.
-        manipulated: Scores of validation tracks that are manipulated, a list for each kind of footage and of forgery.
-        authentic: Scores of validation tracks that are authentic, a list for each kind of footage.
+        manipulated: Validation tracks that are manipulated, a list for each kind of footage and of forgery.
+        authentic: Validation tracks that are authentic, a list for each kind of footage.
         error_rate: Allowed share of wrong answers in either class of any kind.
         familiarity: What known faces look like.
 
@@ -180,43 +191,65 @@ def write_calibration(
         InputError: If they cannot calibrate anything.
         OutputError: If the file cannot be written.
     """
-    known = calibrate_kinds(manipulated, authentic, Decision.MANIPULATED, error_rate=error_rate)
+    known = calibrate_tracks(manipulated, authentic, error_rate=error_rate)
     content = {
-        "manipulated": manipulated, "authentic": authentic, "error_rate": error_rate,
-        "method": best_fitted(known).method, "weights": _weights_of(Path(folder)),
+        "form": FORM, "manipulated": [to_plain_kind(kind) for kind in manipulated],
+        "authentic": [to_plain_kind(kind) for kind in authentic], "error_rate": error_rate,
+        "method": best_fitted(known).method, **_made_for(Path(folder)),
         "familiar": familiarity.to_json() if familiarity else None,
     }  # fmt: skip
-    return write_atomic(Path(folder) / CALIBRATION_NAME, json.dumps(content) + "\n")
+    return write_atomic(
+        Path(folder) / CALIBRATION_NAME, json.dumps(content, separators=(",", ":")) + "\n"
+    )
 
 
 def read_calibration(folder: str | Path) -> Calibration | None:
     """Return the calibration that lies beside a checkpoint's weights, or None.
 
     Raises:
-        WeightsError: If it is there and cannot be used.
+        WeightsError: If it is there and cannot be used: of an older form, or made for another network.
     """
     path = Path(folder) / CALIBRATION_NAME
     if not path.is_file():
         return None
     try:
         held = json.loads(path.read_text("utf-8"))
-        if held["weights"] != (found := _weights_of(path.parent)):
+        if held.get("form") != FORM:
             raise WeightsError(
-                f"{path} was made for other weights", found=held["weights"][:16], expected=found[:16],
-                fix="forensics calibrate CHECKPOINT --corpus FACES",
-            )  # fmt: skip
-        return calibrate_kinds(
-            held["manipulated"], held["authentic"], Decision.MANIPULATED,
-            error_rate=held["error_rate"], method=held["method"],
-        )  # fmt: skip
-    except (OSError, ValueError, KeyError, TypeError, InputError) as error:
-        raise WeightsError(f"{path} is no calibration", found=error) from error
+                f"{path} is of an older form", found=held.get("form", 1), expected=FORM, fix=_ANEW
+            )
+        for part, found in _made_for(path.parent).items():
+            if held[part] != found:
+                raise WeightsError(
+                    f"{path} was made for {_OTHER[part]}", found=held[part][:16],
+                    expected=found[:16], fix=_ANEW,
+                )  # fmt: skip
+        kinds = (
+            [kind_from_plain(kind) for kind in held[name]] for name in ("manipulated", "authentic")
+        )
+        return calibrate_tracks(*kinds, error_rate=held["error_rate"], method=held["method"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, InputError) as error:
+        raise WeightsError(f"{path} is no calibration", found=error, fix=_ANEW) from error
 
 
-def _weights_of(folder: Path) -> str:
-    """Return the hash of the weights that lie in a folder, or nothing."""
+_OTHER = {"weights": "other weights", "configuration": "another configuration of the network"}
+
+
+def _made_for(folder: Path) -> dict[str, str]:
+    """Return the hashes of what scores depend on in a checkpoint's folder; empty for what is not there."""
     weights = folder / WEIGHTS_NAME
-    return sha256_of(weights) if weights.is_file() else ""
+    return {
+        "weights": sha256_of(weights) if weights.is_file() else "",
+        "configuration": _configuration_of(folder),
+    }
+
+
+def _configuration_of(folder: Path) -> str:
+    """Return the hash of what builds the network, whatever else stands beside it in the file."""
+    path = folder / CONFIG_NAME
+    if not path.is_file():
+        return ""
+    return sha256_of_json(json.loads(path.read_text("utf-8")).get("config"))
 
 
 def read_familiarity(folder: str | Path) -> Familiarity | None:
@@ -233,7 +266,7 @@ def read_familiarity(folder: str | Path) -> Familiarity | None:
         raise WeightsError(
             f"{path} does not tell what known faces look like",
             found=error,
-            fix="forensics calibrate CHECKPOINT --corpus FACES",
+            fix=_ANEW,
         ) from error
 
 
@@ -247,4 +280,4 @@ def _open_focus(name_or_dir: str | Path, device: str) -> FocusJudge:
     calibration = read_calibration(folder)
     sha256 = sha256_of(folder / CALIBRATION_NAME) if calibration else ""
     familiarity = read_familiarity(folder) if calibration else None
-    return FocusJudge(detector, calibration, sha256, familiarity)
+    return FocusJudge(detector, calibration, sha256, familiarity, _configuration_of(folder))

@@ -16,15 +16,24 @@ from numpy.typing import NDArray
 from forensics.inspection.settings import Settings
 from shared.errors import InputError
 from shared.face.crop import CropBox
-from shared.face.detector import CENTERFACE_SHA256, CenterFace, Face, FaceDetector, Image
+from shared.face.detector import (
+    CENTERFACE_SHA256,
+    SMALLEST_FACE,
+    CenterFace,
+    Face,
+    FaceDetector,
+    Image,
+)
 from shared.face.landmarks import TASK_SHA256, Landmarker, LandmarkNet
 from shared.face.tracks import FaceTracker
-from shared.media.image import picture_kind, read_image
-from shared.media.video import VideoReader, probe
+from shared.media.image import count_pictures, picture_kind, read_image
+from shared.media.video import VideoInfo, VideoReader, probe
 
 _LOOK_EVERY = 1.0
 _PATIENCE = 2.0
 """Seconds between two looks for new faces, and until a face that was lost is given up."""
+_SHORT, _SHORT_SHARE = 1.0, 0.02
+"""Seconds, and share of the length, by which pictures may end before the file says so: sound often lasts longer."""
 _LONGEST_STILL = 10
 """Seconds after which a picture that stands still tells nothing new. Ours."""
 
@@ -85,8 +94,10 @@ class Watch:
         size: Side of the crops, px.
         frames: Frames looked at.
         rate: Frames a second; 0 for a picture.
-        crowd: Most faces in a frame that were left out because larger ones were followed.
+        crowd: Most faces in a frame, 32 px or more, that were left out because larger ones were followed.
         damaged: Packets and frames that could not be decoded.
+        seconds: How long the file lasts, as it tells and as it was seen; 0 for a picture.
+        unseen: Sentences on parts of the file that were not seen.
         facts: Size, rate and the like, as the file tells them.
     """
 
@@ -98,6 +109,8 @@ class Watch:
     rate: Fraction = Fraction(0)
     crowd: int = 0
     damaged: int = 0
+    seconds: float = 0.0
+    unseen: list[str] = field(default_factory=list)
     facts: dict[str, str | int | float | bool | None] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Sight]:
@@ -111,6 +124,10 @@ class Watch:
         if picture_kind(self.path) is not None:
             frame = read_image(self.path)
             self.facts = {"kind": "picture", "width": frame.shape[1], "height": frame.shape[0]}
+            if (pictures := count_pictures(self.path)) > 1:
+                self.unseen.append(
+                    f"Only the first of the {pictures} pictures of this animation or stack was examined."
+                )
             yield from self._seen(iter([(0.0, frame)]), self._tracker(largest, Fraction(1)))
         else:
             yield from self._video(largest)
@@ -132,6 +149,8 @@ class Watch:
             self.damaged = reader.damaged
         if not self.frames:
             raise InputError(f"{self.path} holds no frame that can be decoded")
+        self.seconds = max(info.duration or 0.0, reader.reached)
+        self.unseen += _unseen(info, reader, 1 / self.rate if few else Fraction(0))
 
     def _tracker(self, detector: FaceDetector, rate: Fraction) -> FaceTracker:
         return FaceTracker(
@@ -166,6 +185,26 @@ class Watch:
         return Sight(person, time, face.box, square.cut(frame, self.size), points)
 
 
+def _unseen(info: VideoInfo, reader: VideoReader, step: Fraction) -> Iterator[str]:
+    """Tell which parts of a video were not seen.
+
+    Args:
+        info: What the file tells of itself.
+        reader: That has read it.
+        step: From one frame that was looked at to the next, seconds; 0 where all were decoded.
+    """
+    if info.videos > 1:
+        yield f"Only the first of the file's {info.videos} tracks of moving pictures was examined."
+    declared, reached = info.duration or 0.0, reader.reached
+    if declared - reached > max(_SHORT, _SHORT_SHARE * declared) + float(step):
+        yield (
+            f"The file says that it lasts {declared:.1f} s, but its pictures could be read up to {reached:.1f} s only: "
+            "the rest is missing, damaged, or was never there."
+        )
+    if reader.goes_on:
+        yield f"The file goes on after the {declared:.1f} s that it says it lasts; the rest was not examined."
+
+
 class _Largest:
     """A detector's largest faces, so that a crowd costs no more than a few people."""
 
@@ -174,5 +213,6 @@ class _Largest:
 
     def detect(self, image: Image) -> list[Face]:
         found = self.detector.detect(image)
-        self.left_out = max(self.left_out, len(found) - self.most)
+        others = sum(face.size >= SMALLEST_FACE for face in found[self.most :])
+        self.left_out = max(self.left_out, others)
         return found[: self.most]

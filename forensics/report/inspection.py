@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,9 @@ from forensics.inspection.result import Inspection, TrackFinding
 from forensics.report.face_figures import overlay, plot_reliability, plot_scores
 from forensics.report.figures import picture_uri, plot_calibration, plot_uri
 from forensics.report.page import flat, write_page
+from forensics.verdict import Decision
 from shared.custody import sha256_of_json
+from shared.media.marks import told_marks
 
 TEMPLATE = "inspection.html.jinja"
 
@@ -75,19 +76,34 @@ def limits(found: Inspection) -> list[str]:
         "The map shows where the detector looked. It is evidence to look at, not proof that these pixels were changed.",
         "Retouching that everyone does, filters of phones and repairs by compression may look like manipulation.",
     ]
-    if found.calibration is None:
+    if not found.tracks:
+        return told
+    if found.calibration_error is None:
         return [*told, "Without a calibration a score cannot be turned into an answer."]
-    rate = found.calibration.error_rate
+    # an inspection that was read back has no calibration, but its thresholds tell the rate
+    known = found.calibration
+    rate = f"up to {known.error_rate:.1%}" if known else "up to the share beside the thresholds"
     told += [
-        f"Of faces like those that calibrated the detector, up to {rate:.1%} of either class get the wrong answer by "
+        f"Of faces like those that calibrated the detector, {rate} of either class get the wrong answer by "
         "chance. For files of another origin the share may be larger, and nobody knows by how much.",
         "The probability is that of manipulation if manipulated and authentic were equally likely before the test; "
         "what else is known of the case is not in it.",
     ]
+    if any(len(track.times) > 1 for track in found.tracks):
+        told.append(
+            "A face that is followed through a cut to another face at the same place counts as one: where two people "
+            "are seen under one number, its answer is about both."
+        )
+    if any(track.segments for track in found.tracks):
+        told.append(
+            "A stretch of time above the threshold says where to look. Many stretches are compared, and how many of "
+            "them are above it by chance is not known: a stretch has no error rate of its own."
+        )
     if len(found.tracks) > 1:
         told.append(
-            f"{len(found.tracks)} faces were tested, each with its own chance of error: the file as a whole is "
-            "called manipulated if one of them is, so its chance of a false alarm is larger than that of one face."
+            f"{len(found.tracks)} appearances of faces were tested (a person has one in each shot), each with its own "
+            "chance of error: the file as a whole is called manipulated if one of them is, so its chance of a false "
+            "alarm is larger than that of one."
         )
     return told
 
@@ -107,7 +123,7 @@ def _face(track: TrackFinding, kept: tuple[Kept, ...]) -> dict[str, Any]:
         "decision": verdict.decision.value,
         "reason": verdict.reason.value if verdict.reason else None,
         "sentence": verdict.sentence,
-        "when": f"seen from {_clock(track.start)} to {_clock(track.end)}, in {len(track.times)} frames looked at",
+        "when": _when(track),
         "score": "-" if verdict.score is None else f"{verdict.score:.4g}",
         "probability": _percent(verdict.probability),
         "thresholds": thresholds,
@@ -116,18 +132,26 @@ def _face(track: TrackFinding, kept: tuple[Kept, ...]) -> dict[str, Any]:
         "segments": [
             (_clock(one.start), _clock(one.end), f"{one.score:.3g}") for one in track.segments
         ],
-        "pictures": [picture for one in kept for picture in _pictures(one)],
+        "pictures": [picture for one in kept for picture in _pictures(one, verdict.decision)],
         "plot": plot,
     }
 
 
-def _pictures(one: Kept) -> list[dict[str, str]]:
+def _when(track: TrackFinding) -> str:
+    if len(track.times) == 1:
+        return f"seen in one frame looked at, at {_clock(track.start)}"
+    return f"seen from {_clock(track.start)} to {_clock(track.end)}, in {len(track.times)} frames looked at"
+
+
+def _pictures(one: Kept, decision: Decision) -> list[dict[str, str]]:
     at = _clock(one.sight.time)
     shown = [{"label": at, "caption": "", "uri": picture_uri(one.sight.crop)}]
     if one.map is not None:
         shown[0]["caption"] = f"score {one.score:.3g}"
         laid = picture_uri(overlay(one.sight.crop, one.map))
-        shown.append({"label": f"{at}, map", "caption": "bright: manipulated here", "uri": laid})
+        accused = decision is Decision.MANIPULATED
+        told = "bright: manipulated here" if accused else "bright: most like a manipulation"
+        shown.append({"label": f"{at}, map", "caption": told, "uri": laid})
     return shown
 
 
@@ -140,16 +164,11 @@ def _marks(found: Inspection) -> str:
             "No mark of the generators of this toolkit was found. That is no sign of authenticity: marks can be "
             "removed, and other generators leave others."
         )
-    told = asdict(marks)["metadata"] or {}
+    told = marks.metadata or {}
     says = (
-        f" It says of itself: made by {told.get('generator')}, {told.get('method', '')}."
-        if told
-        else ""
+        f" The comment: made by {told.get('generator')}, {told.get('method', '')}." if told else ""
     )
-    return (
-        "The file carries marks of the generators of this toolkit (invisible mark: "
-        f"p = {marks.watermark_p_value:.1e} without it).{says}"
-    )
+    return told_marks(marks) + says
 
 
 def _percent(value: float | None) -> str | None:

@@ -117,8 +117,13 @@ def count_packets(path: str | Path) -> int:
 
 def video_stream(container: Any) -> Any | None:
     """Return the first moving-picture stream (cover art does not count), or None."""
+    return next(iter(moving_streams(container)), None)
+
+
+def moving_streams(container: Any) -> list[Any]:
+    """Return all moving-picture streams; cover art does not count."""
     cover = av.stream.Disposition.attached_pic
-    return next((s for s in container.streams.video if not s.disposition & cover), None)
+    return [stream for stream in container.streams.video if not stream.disposition & cover]
 
 
 def start_of(stream: Any) -> Fraction:

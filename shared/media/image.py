@@ -167,6 +167,25 @@ def read_comment(path: str | Path) -> str | None:
     return found.decode("utf-8", "replace") if isinstance(found, bytes) else found
 
 
+def count_pictures(path: str | Path) -> int:
+    """Return how many pictures an animation or a stack holds, of which :func:`read_image` gives the first; else 1.
+
+    The further pictures of a JPEG (previews, depth, brightness) are views of the first and do not count.
+
+    Raises:
+        InputError: If the file is no picture that can be read.
+    """
+    if picture_kind(path) == "jpeg":
+        return 1
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path, formats=_FORMATS) as picture:
+                return int(getattr(picture, "n_frames", 1))
+    except (*_BROKEN, Image.DecompressionBombError) as error:
+        raise InputError(f"{path} is not a picture that can be read", found=error) from error
+
+
 def _head(path: str | Path) -> bytes:
     place = Path(path)
     if not place.is_file():

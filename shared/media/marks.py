@@ -23,7 +23,14 @@ from shared.media.image import picture_kind, read_comment, read_image
 from shared.media.video import VideoReader
 from shared.media.watermark import WatermarkScore, embed_watermark, watermark_score
 
-__all__ = ["Marks", "embed_watermark", "metadata_comment", "read_marks", "watermark_score"]
+__all__ = [
+    "Marks",
+    "embed_watermark",
+    "metadata_comment",
+    "read_marks",
+    "told_marks",
+    "watermark_score",
+]
 
 GENERATOR = "twinface"
 
@@ -34,6 +41,8 @@ FRAMES = 32
 """At most so many key frames are looked at."""
 
 _LONGEST_COMMENT = 65_536
+_LONGEST_WORD = 200
+_TOLD = ("generator", "version", "method", "record_sha256")
 
 
 @dataclass(frozen=True)
@@ -107,14 +116,37 @@ def _scored(frames: Iterable[NDArray[np.uint8]]) -> tuple[int, WatermarkScore]:
     return next(count), score
 
 
+def told_marks(found: Marks) -> str:
+    """Return in plain words what marks that were found are worth.
+
+    Example:
+        >>> told_marks(Marks({"generator": "twinface"}, 0.0, 1.0, 1, True))[:40]
+        'A comment in the file says that this too'
+    """
+    if found.watermark_p_value < SIGNIFICANCE:
+        return (
+            "The invisible mark of this toolkit's generators was found: the file was made or passed through by them "
+            f"(without them such a mark has p = {found.watermark_p_value:.1e})."
+        )
+    return (
+        "A comment in the file says that this toolkit made it, which anyone can write; no invisible mark was found "
+        f"(p = {found.watermark_p_value:.2g})."
+    )
+
+
 def _parsed(comment: str | None) -> dict[str, Any] | None:
-    """Return a comment that is a generator's JSON; a stranger's comment is None, not an error."""
+    """Return what a generator's JSON comment says, short strings only; a stranger's comment is None, not an error."""
     if comment is None or len(comment) > _LONGEST_COMMENT:
         return None
     try:
-        content = json.loads(comment)
-    except (json.JSONDecodeError, RecursionError):
+        content = json.loads(comment, parse_constant=_refused)
+    except (ValueError, RecursionError):  # an integer of thousands of digits is a ValueError
         return None
-    return (
-        content if isinstance(content, dict) and isinstance(content.get("generator"), str) else None
-    )
+    if not isinstance(content, dict) or not isinstance(content.get("generator"), str):
+        return None
+    told = {name: content.get(name) for name in _TOLD}
+    return {name: text[:_LONGEST_WORD] for name, text in told.items() if isinstance(text, str)}
+
+
+def _refused(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")

@@ -84,8 +84,10 @@ def at_constant_rate(
 
 def ticks(
     timed: Iterable[tuple[Fraction, Fraction, Item]], fps: Fraction, hold: Fraction | None = None
-) -> Iterator[tuple[int, Item]]:
-    """Give frames as :func:`at_constant_rate` does, each with the number of its tick.
+) -> Iterator[tuple[Fraction, Item]]:
+    """Give frames as :func:`at_constant_rate` does, each with a time at which it is shown.
+
+    That is the tick's, or the frame's own where it comes up to half a tick later.
 
     Args:
         timed: (time, duration, frame), times from 0 and not falling, seconds.
@@ -94,27 +96,28 @@ def ticks(
 
     Example:
         >>> long = [(Fraction(0), Fraction(1), "a"), (Fraction(500), Fraction(1), "b")]
-        >>> list(ticks(long, Fraction(1), hold=Fraction(2)))
-        [(0, 'a'), (1, 'a'), (500, 'b')]
+        >>> [(float(time), frame) for time, frame in ticks(long, Fraction(1), hold=Fraction(2))]
+        [(0.0, 'a'), (1.0, 'a'), (500.0, 'b')]
     """
     tick, begun = 0, 0
     end = Fraction(0)
-    shown: list[Item] = []
+    shown: list[tuple[Fraction, Item]] = []
     half = Fraction(1, 2)
     most = None if hold is None else max(1, math.floor(hold * fps))
 
-    def until(limit: Fraction) -> Iterator[tuple[int, Item]]:
+    def until(limit: Fraction) -> Iterator[tuple[Fraction, Item]]:
         nonlocal tick
         last = math.floor(limit - half)  # the ticks up to this one are this frame's
         stop = last if most is None else min(last, begun + most - 1)
+        own, item = shown[0]
         for number in range(tick, stop + 1):
-            yield number, shown[0]
+            yield max(own, number / fps), item
         tick = max(tick, last + 1)
 
     for time, duration, frame in timed:
         if shown:
             yield from until(time * fps)
-        shown, begun = [frame], tick
+        shown, begun = [(time, frame)], tick
         end = time + duration
     if shown:
         yield from until(max(end * fps, half) if tick == 0 else end * fps)

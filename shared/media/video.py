@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import struct
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -20,10 +21,11 @@ from shared.media.container import (
     CONVERSION,
     MAX_FRAME_PIXELS,
     decoded_frames,
+    moving_streams,
     open_container,
     video_stream,
 )
-from shared.media.seeking import key_times, sought_frames
+from shared.media.seeking import key_times, reaches_beyond, sought_frames
 from shared.media.timing import Clock, ticks
 from shared.media.video_writer import VideoWriter
 
@@ -42,6 +44,8 @@ _FASTEST = Fraction(1000)
 _USUAL_RATE = Fraction(25)
 _PACKETS_LOOKED_AT = 300
 _UNEVEN = Fraction(1, 10)
+_LATE = Fraction(1)
+"""Seconds by which a packet may come after the declared end."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,8 @@ class VideoInfo:
         has_audio: Whether there is an audio track.
         rotation: Degrees anticlockwise that the stored frames are turned to stand upright: 0, 90, 180 or 270.
         variable_rate: Whether the time from frame to frame varies by more than a tenth (first 300 packets).
+        mirrored: Whether the stored frames are mirrored, left to right, before they are turned.
+        videos: Number of tracks of moving pictures; the first is read.
     """
 
     path: Path
@@ -69,6 +75,8 @@ class VideoInfo:
     has_audio: bool
     rotation: int
     variable_rate: bool
+    mirrored: bool = False
+    videos: int = 1
 
 
 def probe(path: str | Path, *, max_pixels: int = MAX_FRAME_PIXELS) -> VideoInfo:
@@ -84,6 +92,7 @@ def probe(path: str | Path, *, max_pixels: int = MAX_FRAME_PIXELS) -> VideoInfo:
         variable = _is_variable(container, stream)
         declared = stream.frames
         duration = _duration_of(container, stream)
+        videos = len(moving_streams(container))
     # Opened anew: not every container can be wound back after the look at its packets.
     with open_container(path, max_pixels=max_pixels) as container:
         first = next(decoded_frames(container, _stream_of(path, container, max_pixels), []), None)
@@ -91,7 +100,7 @@ def probe(path: str | Path, *, max_pixels: int = MAX_FRAME_PIXELS) -> VideoInfo:
             raise InputError(
                 f"{path} holds no frame that can be decoded", fix="get a whole copy of it"
             )
-        rotation = round(first.rotation / 90) % 4 * 90
+        rotation, mirrored = _turn_of(first)
         width, height = (
             (first.width, first.height) if rotation % 180 == 0 else (first.height, first.width)
         )
@@ -105,6 +114,8 @@ def probe(path: str | Path, *, max_pixels: int = MAX_FRAME_PIXELS) -> VideoInfo:
             has_audio=bool(container.streams.audio),
             rotation=rotation,
             variable_rate=variable,
+            mirrored=mirrored,
+            videos=videos,
         )
 
 
@@ -124,6 +135,8 @@ class VideoReader:
     Attributes:
         info: See :class:`VideoInfo`.
         damaged: Packets and frames of the latest iteration that were broken.
+        reached: Seconds from the first frame up to which the latest iteration saw the video.
+        goes_on: Whether :meth:`spread` ended before the video did, which lasts longer than it declares.
 
     Raises:
         InputError: If the file is missing, empty, damaged, a picture, or holds no video.
@@ -145,6 +158,8 @@ class VideoReader:
         self._key_frames_only = key_frames_only
         self._max_pixels = max_pixels
         self._complaints: list[str] = []
+        self.reached = 0.0
+        self.goes_on = False
         self._running: list[Generator[tuple[float, Frame], None, None]] = []
 
     @property
@@ -188,6 +203,7 @@ class VideoReader:
         self, frames: Generator[tuple[float, Frame], None, None]
     ) -> Iterator[tuple[float, Frame]]:
         self._complaints = []
+        self.reached, self.goes_on = 0.0, False
         self._running = [frames]
         return frames
 
@@ -195,29 +211,44 @@ class VideoReader:
         with self._opened() as (container, stream):
             if self._key_frames_only:
                 stream.codec_context.skip_frame = "NONKEY"
-            decoded = decoded_frames(container, stream, self._complaints)
-            timed = _timed(decoded, stream, 1 / self.info.fps)
+            timed = self._noted(container, stream)
             if self._fps is None:
                 for time, _, frame in timed:
                     yield float(time), self._upright(frame)
                 return
-            for tick, frame in ticks(timed, self._fps, hold):
-                yield float(tick / self._fps), self._upright(frame)
+            for time, frame in ticks(timed, self._fps, hold):
+                yield float(time), self._upright(frame)
+
+    def _noted(self, container: Any, stream: Any) -> Iterator[tuple[Fraction, Fraction, Any]]:
+        """Decode from the start and note how far that came."""
+        decoded = decoded_frames(container, stream, self._complaints)
+        for time, own, frame in _timed(decoded, stream, 1 / self.info.fps):
+            self.reached = self._end_of(time, frame, stream)
+            yield time, own, frame
+
+    def _end_of(self, time: Fraction, frame: Any, stream: Any) -> float:
+        """Return until when a frame is shown, seconds: the last one may stand for long."""
+        lasting = Fraction(frame.duration or 0) * Fraction(stream.time_base)
+        return float(time + max(lasting, 1 / self.info.fps))
 
     def _spread_frames(self, count: int) -> Generator[tuple[float, Frame], None, None]:
         duration = Fraction(self.info.duration or 0)
         with self._opened() as (container, stream):
-            if duration > 0 and key_times(stream):
+            if duration > 0 and (keys := key_times(container, stream)):
+                # a header that says too little hides nothing that the index knows
+                duration = max(duration, keys[-1] + 1 / self.info.fps)
                 found = sought_frames(container, stream, duration, count, self._complaints)
                 for time, frame in found:
+                    self.reached = self._end_of(time, frame, stream)
                     yield float(time), self._upright(frame)
+                self.goes_on = reaches_beyond(container, stream, duration + _LATE)
                 return
         rate = min(count / duration, _FASTEST) if duration > 0 else _USUAL_RATE
         with self._opened() as (container, stream):
-            decoded = decoded_frames(container, stream, self._complaints)
-            paced = ticks(_timed(decoded, stream, 1 / self.info.fps), rate, 1 / rate)
-            for tick, frame in itertools.islice(paced, count):
-                yield float(tick / rate), self._upright(frame)
+            paced = ticks(self._noted(container, stream), rate, 1 / rate)
+            for time, frame in itertools.islice(paced, count):
+                yield float(time), self._upright(frame)
+            self.goes_on = duration > 0 and next(paced, None) is not None
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[Any, Any]]:
@@ -228,6 +259,7 @@ class VideoReader:
             yield container, stream
 
     def _upright(self, frame: Any) -> Frame:
+        """Return a frame's pixels, mirrored and turned as its first one asks to be."""
         turns = self.info.rotation // 90
         size = (
             (self.info.width, self.info.height)
@@ -237,7 +269,8 @@ class VideoReader:
         pixels: Frame = frame.to_ndarray(
             format="rgb24", width=size[0], height=size[1], **CONVERSION
         )
-        return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
+        pixels = pixels[:, ::-1] if self.info.mirrored else pixels
+        return np.ascontiguousarray(np.rot90(pixels, turns))
 
 
 def _stream_of(path: str | Path, container: Any, max_pixels: int) -> Any:
@@ -258,6 +291,23 @@ def _stream_of(path: str | Path, container: Any, max_pixels: int) -> Any:
     # Also bounds what a later header inside the stream may ask the decoder to allocate.
     context.options = {"max_pixels": str(max_pixels)}
     return stream
+
+
+def _turn_of(frame: Any) -> tuple[int, bool]:
+    """Return by how many degrees a frame is to be turned anticlockwise, and whether it is mirrored before that.
+
+    A display matrix (a, b; c, d) takes stored (x, y) to (a x + c y, b x + d y), y down. A negative determinant mirrors;
+    a matrix that takes all to a line or a point is none.
+    """
+    held = frame.side_data.get("DISPLAYMATRIX")
+    if held is None:
+        return 0, False
+    a, b, _, c, d, *_ = struct.unpack("=9i", bytes(held)[:36])
+    if (determinant := a * d - b * c) == 0:
+        return 0, False
+    mirrored = determinant < 0
+    right, down = (-a, -b) if mirrored else (a, b)
+    return round(math.degrees(math.atan2(-down, right)) / 90) % 4 * 90, mirrored
 
 
 def _gif_size(path: str | Path, container: Any) -> tuple[int, int]:

@@ -53,11 +53,16 @@ def checkpoint(tmp_path) -> Path:
     return tmp_path / "checkpoint"
 
 
+def tracks_of(kinds: list[dict]) -> list[int]:
+    return [len(kind["scores"]) for kind in kinds]
+
+
 def test_a_calibrated_checkpoint_may_answer(faces, checkpoint):
     assert open_judge(checkpoint).reason is not None
     written = calibrate_checkpoint(checkpoint, [faces])
     held = json.loads(written.read_text())
-    assert [list(map(len, held[name])) for name in ("manipulated", "authentic")] == [[20], [20]]
+    assert [tracks_of(held[name]) for name in ("manipulated", "authentic")] == [[20], [20]]
+    assert held["authentic"][0]["people"] == [f"p{number}" for number in range(0, 40, 2)]
     opened = open_judge(checkpoint)
     assert opened.reason is None
     assert opened.judge.calibration.method == held["method"]
@@ -69,7 +74,7 @@ def test_a_calibrated_checkpoint_may_answer(faces, checkpoint):
 
 def test_each_corpus_is_a_kind_of_its_own(faces, checkpoint):
     held = json.loads(calibrate_checkpoint(checkpoint, [faces, faces]).read_text())
-    assert list(map(len, held["authentic"])) == [20, 20]
+    assert tracks_of(held["authentic"]) == [20, 20]
     known = open_judge(checkpoint).judge.calibration
     assert [len(kinds) for kinds in known.kinds] == [2, 2] and len(known.negatives) == 40
 
@@ -80,11 +85,11 @@ def test_each_family_of_forgeries_is_a_kind_of_its_own(faces, checkpoint):
         rate: json.loads(calibrate_checkpoint(checkpoint, [faces], error_rate=rate).read_text())
         for rate in (0.1, 0.05)
     }
-    assert {rate: list(map(len, held["manipulated"])) for rate, held in told.items()} == {
+    assert {rate: tracks_of(held["manipulated"]) for rate, held in told.items()} == {
         0.1: [10, 10],
         0.05: [20],
     }
-    assert all(list(map(len, held["authentic"])) == [20] for held in told.values())
+    assert all(tracks_of(held["authentic"]) == [20] for held in told.values())
 
 
 def test_what_is_shipped_has_its_figures_and_its_calibration(faces, checkpoint, tmp_path):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from forensics.cli import app
 from forensics.inspection.batch import inspect_files, read_inspections, report_name
 from forensics.inspection.inspect import inspect
 from forensics.inspection.judge import Opened
+from forensics.inspection.result import Inspection
 from forensics.report.inspection import write_inspection
 from forensics.verdict import Reason
 from shared.errors import InputError, OutputError, WeightsError
@@ -75,6 +78,46 @@ def test_the_command(three, tmp_path, eyes, judge, monkeypatch):
     assert isinstance(lost.exception, WeightsError)
 
 
+def test_names_of_any_length_and_encoding(tmp_path, eyes, judge, scene, monkeypatch):
+    """File systems count bytes: 80 Chinese characters are 240 of them."""
+    picture = scene((40, 30, 60, AUTHENTIC))
+    long = write_image(tmp_path / ("漢" * 80 + ".png"), picture)
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.png"))
+    odd.write_bytes(long.read_bytes())
+    for path in (long, odd):
+        assert len(os.fsencode(report_name(path))) <= 89
+    found = inspect_files([long, odd], detector=judge, eyes=eyes, report=tmp_path / "out")
+    assert [one.verdict.decision.value for one in found] == ["authentic"] * 2
+    monkeypatch.setattr("forensics.inspection.batch.open_judge", lambda *_, **__: Opened(judge))
+    monkeypatch.setattr("forensics.inspection.batch.Eyes.usual", lambda: eyes)
+    done = CliRunner().invoke(app, ["inspect", str(odd)])
+    assert done.exit_code == 0 and "udcff" in done.stdout
+
+
+@pytest.mark.parametrize("folder", [None, "out"])
+def test_pipes_and_devices_are_refused_at_once(tmp_path, eyes, judge, folder):
+    pipe = tmp_path / "pipe.mp4"
+    os.mkfifo(pipe)
+    report = folder and tmp_path / folder
+    for _ in range(2):
+        found = inspect_files([pipe, Path("/dev/zero")], detector=judge, eyes=eyes, report=report)
+        assert [one.verdict.reason for one in found] == [Reason.UNREADABLE] * 2
+
+
+def test_a_folder_for_all_answers_is_refused_before_any_work(three, tmp_path, eyes, judge):
+    with pytest.raises(OutputError, match="is a folder"):
+        inspect_files(three, detector=judge, eyes=eyes, json_file=tmp_path)
+    assert judge.batches == []
+
+
+def test_pictures_of_faces_are_not_kept_for_the_whole_batch(three, tmp_path, eyes, judge):
+    for report in (None, tmp_path / "out"):
+        found = inspect_files(three, detector=judge, eyes=eyes, report=report)
+        assert found[0].tracks and all(one.pictures == {} for one in found)
+    page = (tmp_path / "out" / f"{report_name(three[0])}.html").read_text("utf-8")
+    assert page.count("<img") == 4  # one face with its map, two figures of the calibration
+
+
 class Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
@@ -130,6 +173,33 @@ def test_a_report_without_an_answer_names_the_reason_and_survives_its_file_name(
     gone = inspect(tmp_path / "gone.mp4", detector=redness(), eyes=eyes)
     assert "bad-input" in read(write_inspection(gone, tmp_path / "b.html")).text
     assert np.isfinite(found.tracks[0].verdict.score)
+
+
+def test_the_words_fit_the_answer(tmp_path, eyes, judge, scene):
+    """Captions accuse nobody who is not accused; what is missing is not said of what is there."""
+    pages = {}
+    for red in (AUTHENTIC, FORGED):
+        path = write_image(tmp_path / f"{red}.png", scene((40, 30, 60, red)))
+        found = inspect(path, detector=judge, eyes=eyes)
+        assert found.tracks[0].segments == ()
+        pages[red] = read(write_inspection(found, tmp_path / "a.html")).text
+    assert "manipulated here" in pages[FORGED] and "manipulated here" not in pages[AUTHENTIC]
+    assert "seen in one frame looked at" in pages[AUTHENTIC]
+    back = read(write_inspection(Inspection.from_json(found.to_json()), tmp_path / "b.html")).text
+    gone = inspect(tmp_path / "gone.mp4", detector=judge, eyes=eyes)
+    lost = read(write_inspection(gone, tmp_path / "c.html")).text
+    for text in (back, lost, pages[FORGED]):
+        assert "Without a calibration" not in text
+    assert "up to the share beside the thresholds" in back
+
+
+def test_one_person_in_many_shots_is_not_called_many_faces(encode, eyes, judge, scene):
+    frames = []
+    for shot in range(3):
+        frames += [scene((40, 30, 60, AUTHENTIC if shot else FORGED))] * 6
+        frames += [np.full((120, 160, 3), 220, np.uint8)] * 12
+    found = inspect(encode("a.mp4", frames), detector=judge, eyes=eyes)
+    assert "1 of 3 appearances of faces in a.mp4 was manipulated: number" in found.verdict.sentence
 
 
 def test_what_cannot_be_hashed_stops_no_other(three, tmp_path, eyes, judge):

@@ -10,6 +10,7 @@ import pytest
 from forensics.inspection.familiarity import Familiarity
 from forensics.inspection.inspect import inspect
 from forensics.inspection.judge import read_calibration, read_familiarity, write_calibration
+from forensics.known_tracks import KnownTrack
 from forensics.verdict import Decision, Reason
 from shared.errors import InputError, WeightsError
 
@@ -48,9 +49,12 @@ def test_features_that_are_none_are_refused():
 
 
 def test_a_calibration_brings_what_it_knows(tmp_path):
-    scores = np.linspace(0, 0.4, 40).tolist()
+    low, high = (
+        [KnownTrack(f"p{n}", (score,)) for n, score in enumerate(np.linspace(*row, 40))]
+        for row in ((0, 0.4), (0.6, 1))
+    )
     learnt = Familiarity.of(np.random.default_rng(0).normal(size=(50, 3)))
-    write_calibration(tmp_path, [[0.6 + s for s in scores]], [scores], 0.05, learnt)
+    write_calibration(tmp_path, [high], [low], 0.05, learnt)
     assert read_calibration(tmp_path).method in ("platt", "isotonic")
     assert read_familiarity(tmp_path).limit == pytest.approx(learnt.limit)
 
@@ -75,3 +79,4 @@ def test_a_face_beyond_the_known_ones_gets_no_answer(encode, eyes, judge, scene,
     assert found.verdict.decision is (Decision.INCONCLUSIVE if reason else Decision.MANIPULATED)
     assert found.tracks[0].verdict.evidence["unlike the known faces"] == unlike
     assert (found.tracks[0].verdict.probability is None) is bool(reason)
+    assert (found.tracks[0].segments == ()) is bool(reason)

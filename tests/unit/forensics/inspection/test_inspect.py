@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import weakref
 from dataclasses import replace
 
@@ -19,12 +20,13 @@ from forensics.inspection.regions import REGIONS, region_maps, region_means
 from forensics.inspection.result import Inspection
 from forensics.inspection.settings import Settings
 from forensics.inspection.watching import Sight
+from forensics.known_tracks import KnownTrack, calibrate_tracks
 from forensics.verdict import Decision, Reason
 from shared.custody import sha256_of
 from shared.errors import InputError, WeightsError
 from shared.media.image import write_image
 from shared.media.marks import embed_watermark, metadata_comment
-from shared.zoo.checkpoints import save_checkpoint
+from shared.zoo.checkpoints import ZOO, save_checkpoint
 
 AUTHENTIC, FORGED, BETWEEN = 20, 200, 110
 """Red of a face; 110 lies between the classes, in the middle of the gap."""
@@ -58,10 +60,10 @@ def test_one_forged_face_makes_the_file_manipulated_and_all_must_be_authentic(
 
     assert asked(AUTHENTIC, FORGED).verdict.decision is Decision.MANIPULATED
     clean = asked(AUTHENTIC, AUTHENTIC).verdict
-    assert clean.decision is Decision.AUTHENTIC and "all 2 faces" in clean.sentence
+    assert clean.decision is Decision.AUTHENTIC and "none of the 2 appearances" in clean.sentence
     left = asked(AUTHENTIC, BETWEEN).verdict
     assert (left.decision, left.reason) == (Decision.INCONCLUSIVE, Reason.OUT_OF_RANGE)
-    assert "1 of 2 faces" in left.sentence
+    assert "1 of 2 appearances" in left.sentence
 
 
 def _refusing(redness):
@@ -138,7 +140,69 @@ def test_marks_of_our_own_generators_are_told(tmp_path, eyes, judge, scene):
     path = write_image(tmp_path / "a.png", marked, comment=metadata_comment("opt"))
     found = inspect(path, detector=judge, eyes=eyes)
     assert found.marks is not None and found.marks.found
-    assert any("marks of this toolkit" in note for note in found.record.notes)
+    assert any(note.startswith("The invisible mark") for note in found.record.notes)
+
+
+def test_a_comment_that_anyone_can_write_is_told_as_such(tmp_path, eyes, judge, scene):
+    path = write_image(tmp_path / "a.png", scene(), comment=metadata_comment("opt"))
+    (note,) = inspect(path, detector=judge, eyes=eyes).record.notes
+    assert "anyone can write" in note and "no invisible mark was found" in note
+
+
+def test_an_authentic_face_that_is_forged_for_a_while_is_not_called_authentic(
+    encode, eyes, judge, scene
+):
+    frames = [scene((40, 30, 60, FORGED if 50 <= t < 56 else AUTHENTIC)) for t in range(100)]
+    frames = [frame + np.uint8(t % 3) for t, frame in enumerate(frames)]  # no still picture
+    found = inspect(encode("a.mp4", frames), detector=judge, eyes=eyes)
+    (track,) = found.tracks
+    assert [round(one.start) for one in track.segments] == [10]
+    for verdict in (track.verdict, found.verdict):
+        assert verdict.decision is Decision.INCONCLUSIVE and verdict.reason is Reason.PARTLY
+        assert "for a stretch of time" in verdict.sentence
+    assert track.verdict.score < track.verdict.thresholds[Decision.AUTHENTIC].value
+
+
+def test_a_face_is_judged_by_means_of_as_many_frames(tmp_path, encode, eyes, redness, scene):
+    """The same score is manipulated as a mean of eight frames and nothing as that of one."""
+    rng = np.random.default_rng(0)
+    kinds = [
+        [[KnownTrack(f"p{n}", tuple(rng.normal(centre, 0.2, 8))) for n in range(40)]]
+        for centre in (0.6, 0.2)
+    ]
+    judge = redness(calibrate_tracks(*kinds, error_rate=0.05))
+    picture = scene((40, 30, 60, 125))
+    one = inspect(write_image(tmp_path / "a.png", picture), detector=judge, eyes=eyes)
+    many = inspect(encode("a.mp4", [picture] * 10), detector=judge, eyes=eyes)
+    assert one.verdict.score == pytest.approx(many.verdict.score, abs=0.03)
+    assert (one.verdict.reason, many.verdict.decision) == (Reason.OVERLAP, Decision.MANIPULATED)
+    told = [f.tracks[0].verdict.thresholds[Decision.MANIPULATED].origin for f in (one, many)]
+    assert "single frames" in told[0] and "means of 8 frames" in told[1]
+    assert (one.calibration.frames, many.calibration.frames) == (1, 8)
+
+
+def test_a_score_beyond_all_known_ones_has_no_probability(tmp_path, eyes, redness, scene):
+    known = np.linspace(0, 0.15, 40)
+    judge = redness(calibrate(0.3 + known, known, Decision.MANIPULATED))
+    path = write_image(tmp_path / "a.png", scene((40, 30, 60, FORGED)))
+    found = inspect(path, detector=judge, eyes=eyes)
+    assert found.verdict.reason is Reason.OUT_OF_RANGE
+    assert found.verdict.probability is found.tracks[0].verdict.probability is None
+
+
+def test_smaller_faces_that_nobody_followed_leave_the_file_open(tmp_path, eyes, judge, scene):
+    """The thirteenth may be the forged one, if it is large enough to be a face at all."""
+
+    def asked(side: int) -> Inspection:
+        faces = [(10 + 60 * (n % 7), 10 + 60 * (n // 7), 44, AUTHENTIC) for n in range(12)]
+        last = (10 + 60 * 5, 70, side, FORGED)
+        path = write_image(tmp_path / "a.png", scene(*faces, last, size=(450, 140)))
+        return inspect(path, detector=judge, eyes=eyes)
+
+    large, small = asked(38), asked(20)
+    assert large.verdict.reason is Reason.TOO_MANY and len(large.tracks) == 12
+    assert any(note.startswith("Up to 1 smaller faces") for note in large.record.notes)
+    assert small.verdict.decision is Decision.AUTHENTIC
 
 
 def test_memory_holds_a_batch_and_the_best_frames(encode, eyes, judge, monkeypatch, scene):
@@ -212,15 +276,27 @@ def test_segments_end_at_gaps_and_need_more_than_one_frame(judge):
     assert first.start == pytest.approx(1.0, abs=0.5) and first.end == pytest.approx(3.0, abs=0.5)
     assert second.start == pytest.approx(10.0) and second.end == pytest.approx(12.0)
     assert segments([0.0], [float("nan")], judge.calibration, 1.0) == ()
+    assert segments([0.0], [0.9], judge.calibration, 1.0) == ()  # a picture has no length
+    (cut,) = segments([14.0, 30.0, 46.0, 62.0], [0.9] * 4, judge.calibration, 1.0, end=64.0)
+    assert (cut.start, cut.end) == (14.0, 64.0)
+
+
+def known_tracks():
+    """Thirty tracks of either class, one kind each."""
+    rows = ((0.5, 1.0), (0.0, 0.4))
+    return (
+        [[KnownTrack(f"p{n}", (score,) * 8) for n, score in enumerate(np.linspace(*row, 30))]]
+        for row in rows
+    )
 
 
 def test_calibration_beside_a_checkpoint(tmp_path):
-    low, high = np.linspace(0, 0.4, 30).tolist(), np.linspace(0.5, 1, 30).tolist()
-    write_calibration(tmp_path, [high], [low], 0.1)
+    write_calibration(tmp_path, *known_tracks(), 0.1)
     known = read_calibration(tmp_path)
     assert known is not None and known.judge(0.9) is Decision.MANIPULATED
-    (tmp_path / "calibration.json").write_text("{}")
-    with pytest.raises(WeightsError):
+    older = {"manipulated": [[0.9] * 30], "authentic": [[0.1] * 30], "error_rate": 0.1}
+    (tmp_path / "calibration.json").write_text(json.dumps(older))
+    with pytest.raises(WeightsError, match=r"older form.*forensics calibrate"):
         read_calibration(tmp_path)
     assert open_judge(tmp_path).reason is Reason.NO_MODEL
 
@@ -262,17 +338,41 @@ def test_faces_that_are_left_out_leave_the_file_open(tmp_path, eyes, judge, scen
     path = write_image(tmp_path / "a.png", scene(*faces, size=(320, 100)))
     found = inspect(path, detector=judge, eyes=eyes, settings=Settings(tracks=3))
     assert found.verdict.reason is Reason.TOO_MANY
-    assert "2 of 5 faces" in found.verdict.sentence
+    assert "2 of 5 appearances" in found.verdict.sentence
 
 
 def test_a_calibration_of_other_weights_is_not_used(tmp_path):
-    low, high = np.linspace(0, 0.4, 30).tolist(), np.linspace(0.5, 1, 30).tolist()
     (tmp_path / "model.safetensors").write_bytes(b"first")
-    write_calibration(tmp_path, [high], [low], 0.1)
+    write_calibration(tmp_path, *known_tracks(), 0.1)
     assert read_calibration(tmp_path) is not None
     (tmp_path / "model.safetensors").write_bytes(b"trained on")
     with pytest.raises(WeightsError, match="other weights"):
         read_calibration(tmp_path)
+
+
+def test_a_calibration_of_another_configuration_is_not_used(tmp_path):
+    """It decides the answers as the weights do; what else stands in the file does not."""
+    place = tmp_path / "config.json"
+    place.write_text(json.dumps({"config": {"topk_share": 0.15}, "meta": 1}))
+    write_calibration(tmp_path, *known_tracks(), 0.1)
+    place.write_text(json.dumps({"config": {"topk_share": 0.15}, "meta": 2}))
+    assert read_calibration(tmp_path) is not None
+    place.write_text(json.dumps({"config": {"topk_share": 0.5}, "meta": 1}))
+    with pytest.raises(WeightsError, match="another configuration"):
+        read_calibration(tmp_path)
+
+
+def test_the_configuration_is_in_the_fingerprint(tmp_path):
+    shipped = shutil.copytree(ZOO / "weights/focus", tmp_path / "focus")
+    facts = json.loads((shipped / "config.json").read_text())
+    told = []
+    for share in (facts["config"]["network"]["topk_share"], 0.5):
+        facts["config"]["network"]["topk_share"] = share
+        (shipped / "config.json").write_text(json.dumps(facts))
+        (shipped / "calibration.json").unlink(missing_ok=True)
+        told.append(open_judge(shipped).judge.fingerprint())
+    assert told[0] != told[1] and told[0]["focus"] == told[1]["focus"]
+    assert told[0].items() <= open_judge("focus").judge.fingerprint().items()
 
 
 def test_a_device_that_is_not_there_is_said():

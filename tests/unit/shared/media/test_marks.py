@@ -9,7 +9,7 @@ import pytest
 from shared.errors import InputError
 from shared.media.audio import write_audio
 from shared.media.image import write_image
-from shared.media.marks import embed_watermark, metadata_comment, read_marks
+from shared.media.marks import embed_watermark, metadata_comment, read_marks, told_marks
 from shared.media.video import VideoWriter
 
 SMOOTH = np.full((256, 256, 3), 120, np.uint8)
@@ -65,9 +65,11 @@ def test_one_mark_is_enough(
         "[1, 2]",
         '{"generator": 7}',
         "[" * 5000,
+        "7" * 5000,
+        '{"generator": "twinface", "x": NaN}',
         json.dumps({"generator": "twinface", "x": "y" * 70_000}),
     ],
-    ids=["none", "text", "list", "number", "deep", "huge"],
+    ids=["none", "text", "list", "number", "deep", "digits", "nan", "huge"],
 )
 def test_strange_comments_are_no_mark(tmp_path: Path, extension: str, comment: str | None) -> None:
     marks = read_marks(made(tmp_path, extension, comment=comment, mark=False))
@@ -87,3 +89,11 @@ def test_files_without_pictures(tmp_path: Path, name: str) -> None:
         write_audio(tmp_path / name, np.zeros(1600, np.float32))
     with pytest.raises(InputError):
         read_marks(tmp_path / name)
+
+
+def test_only_what_a_generator_tells_is_kept(tmp_path: Path) -> None:
+    comment = '{"generator": "twinface", "version": 3, "method": "' + "m" * 999 + '", "x": '
+    comment += "[" * 600 + "]" * 600 + "}"
+    marks = read_marks(made(tmp_path, "png", comment=comment, mark=False))
+    assert marks.metadata == {"generator": "twinface", "method": "m" * 200}
+    assert "anyone can write" in told_marks(marks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -64,11 +65,38 @@ def test_little_is_decoded_where_key_frames_are_many(film, monkeypatch):
     assert len(decoded) <= 20
 
 
+def test_the_index_of_a_matroska_file_is_found(film, monkeypatch):
+    """It lies at the end, and the first seek alone reads it."""
+    test_little_is_decoded_where_key_frames_are_many(
+        lambda count, apart: film(count, apart, "film.mkv"), monkeypatch
+    )
+
+
+def test_a_transport_stream_has_no_index_and_its_frames_their_own_times(film):
+    found = list(VideoReader(film(200, 25, "film.ts")).spread(8))
+    assert len(found) == 8
+    for number, (time, frame) in enumerate(found):
+        assert number <= time < number + 1
+        assert abs(float(frame.mean()) - (20 + 200 * round(time * FPS) // 200)) <= 3
+
+
 def test_without_an_index_the_whole_is_read(film, monkeypatch):
     path = film(100, 25)
-    monkeypatch.setattr("shared.media.video.key_times", lambda _: [])
+    monkeypatch.setattr("shared.media.video.key_times", lambda *_: [])
     times = [time for time, _ in VideoReader(path).spread(4)]
-    assert times == pytest.approx([0, 1, 2, 3])
+    # the frame of a tick is the one half a step later, and its time is its own
+    assert times == pytest.approx([0.48, 1.48, 2.48, 3.48], abs=0.05)
+
+
+@pytest.mark.parametrize("apart", [10, 400])
+def test_a_duration_that_is_too_short_hides_no_key_frame(film, apart):
+    """The index knows where key frames lie; what follows the last one is told."""
+    reader = VideoReader(film(200, apart, "film.mkv"))
+    list(reader.spread(4))
+    assert not reader.goes_on and reader.reached > 6
+    reader.info = replace(reader.info, duration=2.0)
+    times = [time for time, _ in reader.spread(4)]
+    assert (times[-1] > 5) is (apart == 10) is not reader.goes_on
 
 
 def test_no_frames_are_no_number(film):
@@ -80,7 +108,7 @@ def test_a_held_frame_is_left_out_after_a_while_and_time_goes_on():
     timed = [(Fraction(0), Fraction(1, 25), "a"), (Fraction(500), Fraction(1, 5), "b")]
     found = list(ticks(timed, Fraction(5), hold=Fraction(10)))
     assert [item for _, item in found] == ["a"] * 50 + ["b"]
-    assert found[-1][0] == 2500
+    assert found[-1][0] == 500
 
 
 def test_a_clock_that_jumps_again_and_again_is_not_followed_for_hours():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 import zipfile
 from collections.abc import Callable
 from fractions import Fraction
@@ -61,6 +62,43 @@ def test_rotation_is_applied(encode_video: Encode, rotation: int) -> None:
     assert info.rotation == rotation % 360
     assert upright.shape == expected.shape == (info.height, info.width, 3)
     assert np.abs(upright.astype(int) - expected).max() <= 3
+
+
+ONE = 1 << 16
+MATRICES = {
+    # (a, b, c, d) of the display matrix -> what becomes of the stored picture
+    "none": ((ONE, 0, 0, ONE), lambda stored: stored),
+    "left to right": ((-ONE, 0, 0, ONE), lambda stored: stored[:, ::-1]),
+    "upside down": ((ONE, 0, 0, -ONE), lambda stored: stored[::-1]),
+    "clockwise": ((0, ONE, -ONE, 0), lambda stored: np.rot90(stored, -1)),
+    "transposed": ((0, ONE, ONE, 0), lambda stored: stored.transpose(1, 0, 2)),
+    "across": ((0, -ONE, -ONE, 0), lambda stored: np.rot90(stored, 2).transpose(1, 0, 2)),
+    "all zero": ((0, 0, 0, 0), lambda stored: stored),
+    "to a line": ((ONE, ONE, ONE, ONE), lambda stored: stored),
+}
+
+
+@pytest.mark.parametrize("case", MATRICES)
+def test_a_display_matrix_may_mirror_or_be_none(encode_video: Encode, case: str) -> None:
+    (a, b, c, d), expected = MATRICES[case]
+    path = encode_video("a.mp4", [100] * 3)
+    stored = next(iter(VideoReader(path)))
+    data = bytearray(path.read_bytes())
+    place = data.find(b"tkhd") + 4 + 4 + 5 * 4 + 8 + 4 * 2  # version 0: then the matrix
+    assert struct.unpack_from(">9i", data, place) == (ONE, 0, 0, 0, ONE, 0, 0, 0, 1 << 30)
+    struct.pack_into(">9i", data, place, a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(data)
+    seen = next(iter(VideoReader(path)))
+    info = probe(path)
+    assert seen.shape == expected(stored).shape == (info.height, info.width, 3)
+    assert np.array_equal(seen, expected(stored))
+
+
+def test_a_frame_at_a_lower_rate_has_its_own_time(encode_video: Encode) -> None:
+    """A tick shows the frame half a tick later; the time is that frame's."""
+    path = encode_video("a.mp4", range(40, 140), rate=Fraction(25))
+    for time, frame in VideoReader(path, fps=Fraction(1)).timed():
+        assert float(frame[:, -16:].mean()) == pytest.approx(40 + 25 * time, abs=2)
 
 
 def test_variable_rate_becomes_constant(encode_video: Encode) -> None:
