@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from shared.face.crop import CropBox
-from synthesis.renderer.composition import Compositor, edge_mask
+from synthesis.renderer.composition import Compositor, edge_mask, settled
 
 
 def still_flow(size: int) -> np.ndarray:
@@ -110,3 +110,15 @@ def test_the_cut_is_sharp_at_any_resolution(photo):
     column = compositor.warp(flow, side)[:, 256, 0]
     assert set(np.unique(column)) == {0, 200}
     assert abs(int((column == 0).sum()) - round(512 * 0.35)) < 6
+
+
+def test_what_moves_at_rest_is_taken_away(photo):
+    """A network that shifts everything by a pixel when nothing is asked leaves the photo as it is."""
+    drift = still_flow(64) + 0.03
+    np.testing.assert_allclose(settled(drift, drift), still_flow(64), atol=1e-6)
+    np.testing.assert_allclose(settled(drift - 0.1, drift), still_flow(64) - 0.1, atol=1e-6)
+    compositor = Compositor(photo, CropBox((240.0, 200.0), 200.0))
+    blank = np.zeros((64, 64, 3), np.float32), np.zeros((64, 64), np.float32)
+    shifted = compositor.compose(drift, NOWHERE, *blank)
+    kept = compositor.compose(settled(drift, drift), NOWHERE, *blank)
+    assert np.abs(kept.astype(int) - photo).max() <= 2 < np.abs(shifted.astype(int) - photo).max()
