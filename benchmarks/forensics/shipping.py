@@ -33,10 +33,11 @@ Tells whether a face is forged and draws where; learnt from labels of whole pict
 
 - **Trained on** the embedded forgery corpus: {data} Rendered people (MakeHuman CC0; no real person), forged by six
   families, through a delivery chain. {training}
-- **Calibrated on** mean scores of {manipulated} manipulated and {authentic} authentic validation clips of people that
-  it did not learn from: {method}, expected calibration error {error:.3f} (five folds), error rate {rate:.0%} for either
-  class, in each kind of footage (c23, c40) and each family of forgeries. Faces whose features lie beyond those of the
-  validation faces get no answer.
+- **Calibrated on** the frames' scores of {manipulated} manipulated and {authentic} authentic validation clips of {people}
+  people that it did not learn from, error rate {rate:.0%} for either class, in each kind of footage (c23, c40) and each
+  family of forgeries. Photographs and short tracks are compared with means of as few frames. Probabilities: {method},
+  expected calibration error {error:.3f} (five folds of people). Faces whose features lie beyond those of the validation
+  faces get no answer.
 - **Size**: {parameters:.2f} M parameters, half precision, {megabytes:.1f} MB.
 - **Measured** on test people (`benchmarks forensics CORPUS --section shipped`):
 
@@ -76,11 +77,12 @@ def ship(checkpoint: Path, record: Path, data: str, training: str, zoo: Path = Z
         raise InputError("the record is about other weights", found=told["weights"].get(NAME))
     if size > LARGEST:
         raise LimitExceeded("the weights are too large", found=size, expected=f"<= {LARGEST}")
+    people = {name for side in calibration.people or () for name in side}
     rows = [cells(one) for one in told["result"]["rows"]]
     lines = [f"| {one['figure']} | {one['value']} | {one.get('interval', '')} |" for one in rows]
     card = _CARD.format(
         data=data, training=training, manipulated=len(calibration.positives),
-        authentic=len(calibration.negatives), method=calibration.method,
+        authentic=len(calibration.negatives), people=len(people), method=calibration.method,
         error=reliability(calibration).error, rate=calibration.error_rate,
         parameters=numbers_in(checkpoint / WEIGHTS_NAME) / 1e6,
         megabytes=size / 1e6, figures="\n".join(lines),
