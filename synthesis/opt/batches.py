@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import IterableDataset
 
 from shared.data.marionette.lips import VISEMES
 from shared.motion import MOUTH_UNITS, UNIT
+from shared.training.steps import StepBatches
 from synthesis.opt.alignment import TimeMap, align_phones, same_time
 from synthesis.opt.config import StageBudget
 from synthesis.opt.data import Utterance
@@ -111,7 +111,7 @@ def _stacked(items: Sequence[Batch]) -> Batch:
     return {key: torch.stack([item[key] for item in items]) for key in items[0]}
 
 
-class Mouths(IterableDataset):
+class Mouths(StepBatches):
     """Endless batches of what is heard and what the source's mouth does with it.
 
     The source is the person of the clip, whose face decides how it speaks, with a smile or an open
@@ -124,16 +124,14 @@ class Mouths(IterableDataset):
     """
 
     def __init__(self, utterances: Sequence[Utterance], budget: StageBudget, seed: int) -> None:
+        super().__init__(seed)
         self._utterances = list(utterances)
         self._budget = budget
-        self._seed = seed
         self._drawer = Drawer(self._utterances)
 
-    def __iter__(self) -> Iterator[Batch]:
-        """Yield batches of :func:`crop` without end."""
-        generator = np.random.default_rng(self._seed)
-        while True:
-            yield _stacked([self._item(generator) for _ in range(self._budget.batch_size)])
+    def draw(self, rng: np.random.Generator) -> Batch:
+        """Return a batch of :func:`crop`."""
+        return _stacked([self._item(rng) for _ in range(self._budget.batch_size)])
 
     def _item(self, generator: np.random.Generator) -> Batch:
         frames = self._budget.frames
@@ -144,7 +142,7 @@ class Mouths(IterableDataset):
         return crop(utterance, view, start, frames, pose, generator)
 
 
-class VoicePairs(IterableDataset):
+class VoicePairs(StepBatches):
     """Endless batches of one content in two voices.
 
     A pair is either a clip and a perturbed copy (exactly aligned), or two readings of one sentence,
@@ -158,20 +156,18 @@ class VoicePairs(IterableDataset):
     """
 
     def __init__(self, utterances: Sequence[Utterance], budget: StageBudget, seed: int) -> None:
+        super().__init__(seed)
         self._utterances = list(utterances)
         self._budget = budget
-        self._seed = seed
         self._drawer = Drawer(self._utterances)
         self._readings: dict[str, list[int]] = {}
         for index, utterance in enumerate(self._utterances):
             if utterance.sentence and utterance.phones:
                 self._readings.setdefault(utterance.sentence, []).append(index)
 
-    def __iter__(self) -> Iterator[Batch]:
-        """Yield batches without end."""
-        generator = np.random.default_rng(self._seed)
-        while True:
-            yield _stacked([self._pair(generator) for _ in range(self._budget.batch_size)])
+    def draw(self, rng: np.random.Generator) -> Batch:
+        """Return a batch of pairs."""
+        return _stacked([self._pair(rng) for _ in range(self._budget.batch_size)])
 
     def _pair(self, generator: np.random.Generator) -> Batch:
         frames = self._budget.frames

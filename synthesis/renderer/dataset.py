@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import IterableDataset
 
 from shared.data.manifest import Manifest
 from shared.errors import InputError
@@ -21,6 +20,7 @@ from shared.face.camera import Camera, rotation_matrix
 from shared.face.head_model import HeadModel
 from shared.media.video import VideoReader
 from shared.motion import Motion
+from shared.training.steps import StepBatches
 from synthesis.renderer.network import motion_code
 from synthesis.renderer.surface import SKULL, Turn, head_turn, surface_bases
 
@@ -133,7 +133,7 @@ def _decode(
     (folder / "done").touch()
 
 
-class PairBatches(IterableDataset):
+class PairBatches(StepBatches):
     """An endless stream of batches of (source frame, driven frame) of one clip.
 
     Half of the pairs are drawn by how far the head turns, three in ten by how far the mouth opens or closes, the
@@ -142,11 +142,12 @@ class PairBatches(IterableDataset):
     Args:
         bank: The frames.
         batch_size: Pairs a batch.
-        seed: Seed of the draw; each worker adds its number.
+        seed: Of the draws.
     """
 
     def __init__(self, bank: FrameBank, batch_size: int, seed: int) -> None:
-        self.bank, self.batch_size, self.seed = bank, batch_size, seed
+        super().__init__(seed)
+        self.bank, self.batch_size = bank, batch_size
         lips = bank.points[:, [13, 14], 1].astype(np.float32)
         self.opening = (lips[:, 1] - lips[:, 0]) / 0.06
         order = np.argsort(bank.clip, kind="stable")
@@ -157,15 +158,12 @@ class PairBatches(IterableDataset):
         )
         self.weight = weight / weight.sum()
 
-    def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        """Yield batches without end."""
-        worker = torch.utils.data.get_worker_info()
-        rng = np.random.default_rng([self.seed, worker.id if worker else 0])
-        while True:
-            pairs = np.array([self._draw(rng) for _ in range(self.batch_size)])
-            yield gather(self.bank, pairs[:, 0], pairs[:, 1])
+    def draw(self, rng: np.random.Generator) -> dict[str, Tensor]:
+        """Return a batch of :func:`gather`."""
+        pairs = np.array([self._pair(rng) for _ in range(self.batch_size)])
+        return gather(self.bank, pairs[:, 0], pairs[:, 1])
 
-    def _draw(self, rng: np.random.Generator) -> tuple[int, int]:
+    def _pair(self, rng: np.random.Generator) -> tuple[int, int]:
         members = self.members[rng.choice(len(self.members), p=self.weight)]
         source = rng.choice(members)
         kind = rng.random()

@@ -12,8 +12,10 @@ from torch.utils.data import DataLoader
 from shared.custody import to_plain
 from shared.data.manifest import Manifest
 from shared.errors import InputError, WeightsError
+from shared.training.plan import claim
 from shared.training.run import Budget, fit
-from shared.zoo.checkpoints import load_checkpoint, save_checkpoint
+from shared.training.steps import seeded
+from shared.zoo.checkpoints import checkpoint_hash, load_checkpoint, save_checkpoint
 from synthesis.renderer.config import PRESETS, RendererConfig
 from synthesis.renderer.dataset import FrameBank, PairBatches, load_bank
 from synthesis.renderer.samples import SamplePictures
@@ -86,22 +88,22 @@ def train_renderer(
         The folder of the checkpoint.
 
     Raises:
-        InputError: If the profile is unknown or the corpus has no video.
+        InputError: If the profile is unknown, the corpus has no video, or ``out`` holds another training.
         WeightsError: If ``start`` is no renderer, or one of other sizes.
     """
     if profile not in PROFILES:
         raise InputError("unknown profile", found=profile, expected=" | ".join(PROFILES))
     config = PRESETS[profile]
+    first = None if start is None else _weights(start, config)
+    claim(out, _plan(profile, manifest, start, seed))
     module: RendererModule | None = None
     stages = list(enumerate(PROFILES[profile]))
-    first = None if start is None else _weights(start, config)
     for number, stage in stages if first is None else stages[-1:]:
         bank = load_bank(
             manifest.where(split="train"), stage.size, out / "cache", progress=progress
         )
         held = load_bank(manifest.where(split="val"), stage.size, out / "cache", progress=progress)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed + number)
+        with seeded(seed + number):
             following = RendererModule(config, stage.recipe, seed + number)
         if module is not None:
             following.network.load_state_dict(module.network.state_dict())
@@ -117,6 +119,7 @@ def train_renderer(
             ),
             out=out / f"stage{number}",
             budget=replace(stage.budget, minutes=minutes),
+            seed=seed + number,
             validation=validation_pairs(held, seed),
             device=device,
             average=0.995,
@@ -135,6 +138,21 @@ def train_renderer(
             "start": None if start is None else str(start),
         },
     )
+
+
+def _plan(
+    profile: str, manifest: Manifest, start: str | Path | None, seed: int
+) -> dict[str, object]:
+    """Return what decides the weights."""
+    return {
+        "trains": "renderer",
+        "profile": profile,
+        "network": PRESETS[profile],
+        "stages": dict(enumerate(PROFILES[profile])),
+        "seed": seed,
+        "corpus_sha256": manifest.where(split="train").sha256(),
+        "start": None if start is None else checkpoint_hash(start),
+    }
 
 
 def _weights(start: str | Path, config: RendererConfig) -> dict[str, torch.Tensor]:

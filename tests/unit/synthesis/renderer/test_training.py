@@ -18,7 +18,7 @@ from synthesis.renderer.config import PRESETS
 from synthesis.renderer.dataset import FrameBank, PairBatches, gather, load_bank
 from synthesis.renderer.generator import Renderer
 from synthesis.renderer.network import RendererNetwork
-from synthesis.renderer.recipes import train_renderer
+from synthesis.renderer.recipes import PROFILES, Stage, train_renderer
 from synthesis.renderer.samples import SamplePictures
 from synthesis.renderer.surface import SKULL, Turn
 from synthesis.renderer.training import RendererModule, RendererRecipe
@@ -127,12 +127,35 @@ def test_a_smoke_training_ends_in_a_checkpoint_that_answers(sample, tmp_path):
         train_renderer(split_of(sample), tmp_path / "no", profile="cpu", start=folder)
 
 
+def test_a_training_that_was_stopped_ends_as_one_that_was_not(
+    sample, tmp_path, stopping, monkeypatch
+):
+    stage = Stage(64, RendererRecipe(steps=6), Budget(6, None, 2))
+    monkeypatch.setitem(PROFILES, "smoke", (stage,))
+    told = {"profile": "smoke", "device": "cpu"}
+    whole = train_renderer(split_of(sample), tmp_path / "whole", **told)
+    torch.rand(100)
+    with stopping(RendererModule, 3):
+        train_renderer(split_of(sample), tmp_path / "parts", **told)
+    parts = train_renderer(split_of(sample), tmp_path / "parts", **told)
+    weights = [(folder / "model.safetensors").read_bytes() for folder in (whole, parts)]
+    assert weights[0] == weights[1]
+    half = Manifest(sample.root, split_of(sample).clips[2:])
+    for named, corpus, changes in (
+        ("seed 1", split_of(sample), {"seed": 1}),
+        ("corpus_sha256", half, {}),
+        ("start", split_of(sample), {"start": whole}),
+    ):
+        with pytest.raises(InputError, match=named):
+            train_renderer(corpus, tmp_path / "parts", **{**told, **changes})
+
+
 def test_a_validated_training_leaves_pictures_of_what_it_draws(bank, tmp_path):
     module = RendererModule(PRESETS["smoke"], RendererRecipe(steps=2))
     pairs = [gather(bank, np.arange(8), np.arange(8)[::-1].copy())]
     loader = torch.utils.data.DataLoader(pairs * 2, batch_size=None)
     fit(
-        module, loader, out=tmp_path, budget=Budget(2, save_every=1), validation=loader, device="cpu",
+        module, loader, out=tmp_path, budget=Budget(2, save_every=1), seed=0, validation=loader, device="cpu",
         average=None, callbacks=(SamplePictures(tmp_path / "pictures"),),
     )  # fmt: skip
     made = sorted(path.name for path in (tmp_path / "pictures").iterdir())
