@@ -22,6 +22,12 @@ from synthesis.opt.expression import KEPT_MOUTH_UNITS
 Batch = dict[str, Tensor]
 _SHUT = VISEMES.index("PP")
 _TURN_DEGREES = (20, 35, 10)
+_TWINS = {
+    f"mouth{what}{side}": f"mouth{what}{other}"
+    for what in ("Dimple", "Frown", "Smile")
+    for side, other in (("Left", "Right"), ("Right", "Left"))
+}
+"""Unit -> the same on the other side of the face."""
 
 
 class Drawer:
@@ -96,13 +102,17 @@ def crop(
 
 
 def _random_rest(rest: NDArray[np.float32], generator: np.random.Generator) -> NDArray[np.float32]:
-    """Return a source's expression: the clip's own, or with a smile, a frown or an open mouth."""
+    """Return a source's expression: the clip's own, or with a smile, a frown or an open mouth.
+
+    A smile, a frown or a dimple is on both sides half of the time, on the left or on the right alone otherwise.
+    """
     drawn = rest.copy()
     if generator.random() < 0.5:
         name = str(generator.choice(KEPT_MOUTH_UNITS))
         drawn[UNIT[name]] += generator.uniform(0, 0.5)
-        if name.endswith("Left") and not name.startswith("jaw") and name != "mouthLeft":
-            drawn[UNIT[name.replace("Left", "Right")]] = drawn[UNIT[name]]
+        twin = _TWINS.get(name)
+        if twin is not None and generator.random() < 0.5:
+            drawn[UNIT[twin]] = drawn[UNIT[name]]
         drawn[UNIT["jawOpen"]] += generator.uniform(0, 0.3)
     return drawn
 

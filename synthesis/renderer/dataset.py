@@ -25,6 +25,8 @@ from synthesis.renderer.network import motion_code
 from synthesis.renderer.surface import SKULL, Turn, head_turn, surface_bases
 
 Arrays = dict[str, NDArray]
+_SAME_POSE = 0.15
+"""Two poses whose angles differ by less, summed, rad, are one: about three degrees each."""
 
 
 @dataclass(frozen=True)
@@ -136,8 +138,8 @@ def _decode(
 class PairBatches(StepBatches):
     """An endless stream of batches of (source frame, driven frame) of one clip.
 
-    Half of the pairs are drawn by how far the head turns, three in ten by how far the mouth opens or closes, the
-    rest keeps the pose; one in twenty is the same frame twice.
+    Half of the pairs are drawn by how far the head turns, three in ten by how far the mouth opens or closes, three in
+    twenty keep the pose (where no other frame has it, they turn); one in twenty is the same frame twice.
 
     Args:
         bank: The frames.
@@ -167,16 +169,17 @@ class PairBatches(StepBatches):
         members = self.members[rng.choice(len(self.members), p=self.weight)]
         source = rng.choice(members)
         kind = rng.random()
-        if kind < 0.05:
+        others = members[members != source]
+        if kind < 0.05 or not len(others):
             return source, source
-        distance = np.abs(self.bank.angles[members] - self.bank.angles[source]).sum(-1)
-        if kind < 0.2:
+        distance = np.abs(self.bank.angles[others] - self.bank.angles[source]).sum(-1)
+        if kind < 0.2 and distance.min() < _SAME_POSE:
             weight = np.exp(-distance / 0.05)
-        elif kind < 0.5:
-            weight = np.abs(self.opening[members] - self.opening[source]) + 0.02
+        elif 0.2 <= kind < 0.5:
+            weight = np.abs(self.opening[others] - self.opening[source]) + 0.02
         else:
             weight = distance + 0.05
-        return source, rng.choice(members, p=weight / weight.sum())
+        return source, rng.choice(others, p=weight / weight.sum())
 
 
 def gather(bank: FrameBank, source: NDArray, driven: NDArray) -> dict[str, Tensor]:

@@ -50,6 +50,36 @@ def test_pairs_come_from_one_clip_and_repeat_with_the_seed(bank):
     assert first["source"].shape == (4, 3, 64, 64)
 
 
+def posed(angles: np.ndarray) -> FrameBank:
+    """Return a bank of one clip in given poses, its mouth always shut."""
+    count = len(angles)
+    return FrameBank(
+        np.zeros((count, 4, 4, 3), np.uint8), np.zeros((count, 478, 2), np.float16),
+        np.zeros((count, 52), np.float32), angles.astype(np.float32), np.ones(count, np.float32),
+        np.zeros(count, np.int32), ("exercise",),
+    )  # fmt: skip
+
+
+def test_one_pair_in_twenty_is_the_same_frame_twice_and_as_told_the_pose_is_kept():
+    """Also where a frame's own pose is the nearest by far, or no other is near."""
+    rng = np.random.default_rng(0)
+    close = np.repeat(np.linspace(-0.6, 0.6, 5), 4)[:, None] * [1, 0, 0]
+    shares = {}
+    for name, angles in (("close", close), ("far", np.linspace(-2, 2, 9)[:, None] * [1, 0, 0])):
+        stream = PairBatches(posed(angles), 4, 0)
+        pairs = np.array([stream._pair(rng) for _ in range(6000)])
+        assert np.mean(pairs[:, 0] == pairs[:, 1]) == pytest.approx(0.05, abs=0.01)
+        shares[name] = np.abs(angles[pairs[:, 0]] - angles[pairs[:, 1]]).sum(1)
+    apart = shares["close"]
+    # five poses of four frames: 15 % by pose, 3/19 of 30 % by mouth, fewer of 50 % by turn; and the 5 %
+    by_turn = 0.5 * np.mean(
+        [3 * 0.05 / (3 * 0.05 + 16 * 0.05 + np.abs(a - close).sum()) for a in close]
+    )
+    assert np.mean(apart < 0.1) == pytest.approx(0.2 + 0.3 * 3 / 19 + by_turn, abs=0.02)
+    near = np.mean(shares["far"] == 0.5)
+    assert near < 0.3  # those that find no pose of theirs turn instead of taking the neighbour
+
+
 def test_a_mirror_twice_is_no_mirror(bank):
     batch = gather(bank, np.arange(3), np.arange(3))
     augment = Augment(torch.Generator().manual_seed(0))
