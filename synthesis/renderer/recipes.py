@@ -56,7 +56,8 @@ PROFILES: dict[str, tuple[Stage, ...]] = {
         _stage(256, 200_000, 32, precision="bf16-mixed", perceptual=1.0, learning_rate=2e-4),
     ),
 }
-"""Profile -> stages. ``paper`` keeps the published sizes: PIRenderer's 200 k steps, FOMM's learning rate."""
+"""Profile -> stages. ``paper`` keeps PIRenderer's 200 k steps and FOMM's learning rate; batch and losses are ours, and
+where its sizes are not the published ones stands in :mod:`synthesis.renderer.config`."""
 
 
 def train_renderer(
@@ -179,7 +180,10 @@ def validation_pairs(
 
 def export(module: RendererModule, config: RendererConfig, folder: Path, meta: dict) -> Path:
     """Write the network in half precision with its configuration and card."""
-    card = Path(__file__).with_name("README.md").read_text("utf-8")
+    told = ", ".join(f"{name} {value}" for name, value in meta.items() if value is not None)
+    card = (
+        f"# Renderer\n\nTrained with {told}; not measured. Method: `synthesis/renderer/README.md`."
+    )
     facts = {"kind": "renderer", "trained": True, "recipe": asdict(module.recipe), **meta}
     save_checkpoint(folder, {"network": module.network}, {"network": asdict(config)}, card, facts)
     return folder

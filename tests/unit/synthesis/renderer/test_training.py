@@ -146,6 +146,9 @@ def test_a_smoke_training_ends_in_a_checkpoint_that_answers(sample, tmp_path):
         assert torch.equal(first.network(*inputs).image, again.network(*inputs).image)
     assert isinstance(first.network, RendererNetwork)
     assert len(first.sha256) == 64
+    card = (folder / "card.md").read_text()
+    assert "profile smoke, seed 0, clips" in card and "not measured" in card
+    assert "Limits" not in card and "rendered people" not in card
     further = train_renderer(
         split_of(sample), tmp_path / "more", profile="smoke", device="cpu", start=folder
     )
