@@ -125,7 +125,7 @@ def _detector_steps(folder: Path) -> list[Step]:
     forensics = PROGRAMS["forensics"]
     return [
         Step("forgeries", (sys.executable, "-m", "shared.data.forgery.build", "--corpus", people,
-                           "--out", forged, "--families", "swap", "self_blend", "--qualities", "c23",
+                           "--out", forged, "--families", "swap", "self_blend", "--quality", "c23",
                            "--longest", "12"), "forged", _lists),
         Step("faces", (*forensics, "prepare", "embedded", forged, "-o", faces, "--quality", "c23",
                        "--size", "64", "--frames", "4"), "faces", _lists),
