@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -10,10 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader
 
 from forensics.faces import FaceSet, Images, as_pictures
 from shared.errors import InputError
+from shared.training.steps import StepBatches
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ UNCHANGED = Augmentation(0.0, 0.0, 0.0, 0.0, 0.0)
 """No augmentation."""
 
 
-class FaceBatches(IterableDataset):
+class FaceBatches(StepBatches):
     """An endless stream of batches, half of them forged.
 
     A forged face is drawn from all forged ones, an authentic one from all authentic ones: what shares a batch need not
@@ -73,7 +73,7 @@ class FaceBatches(IterableDataset):
         faces: What is drawn from.
         batch_size: Faces a batch, even.
         size: Side of the pictures, px.
-        seed: Of the draws; each worker adds its number.
+        seed: Of the draws.
         maps: ``(N, h, w)`` in [0, 1], the maps that teach; None for labels alone.
         augmentation: How pictures are varied.
 
@@ -91,6 +91,7 @@ class FaceBatches(IterableDataset):
         maps: NDArray[np.float32] | None = None,
         augmentation: Augmentation | None = None,
     ) -> None:
+        super().__init__(seed)
         self.classes = [np.flatnonzero(faces.labels == label) for label in (0, 1)]
         if not all(map(len, self.classes)):
             raise InputError(
@@ -104,16 +105,13 @@ class FaceBatches(IterableDataset):
                 "there must be a map for each face", found=len(maps), expected=len(faces)
             )
         self.faces, self.maps = faces, maps
-        self.batch_size, self.size, self.seed = batch_size, size, seed
+        self.batch_size, self.size = batch_size, size
         self.augmentation = augmentation or Augmentation()
 
-    def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        """Yield ``image`` (B, 3, S, S) in [0, 1], ``label`` (B,) and, where maps teach, ``map`` (B, 1, h, w)."""
-        worker = torch.utils.data.get_worker_info()
-        rng = np.random.default_rng([self.seed, worker.id if worker else 0])
-        while True:
-            half = self.batch_size // 2
-            yield self.gather(np.concatenate([rng.choice(c, half) for c in self.classes]), rng)
+    def draw(self, rng: np.random.Generator) -> dict[str, Tensor]:
+        """Return ``image`` (B, 3, S, S) in [0, 1], ``label`` (B,) and, where maps teach, ``map`` (B, 1, h, w)."""
+        half = self.batch_size // 2
+        return self.gather(np.concatenate([rng.choice(c, half) for c in self.classes]), rng)
 
     def gather(self, rows: NDArray[np.int64], rng: np.random.Generator) -> dict[str, Tensor]:
         """Return the faces with the given numbers as a batch, varied; authentic ones come first.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import lightning
 import numpy as np
@@ -17,7 +17,10 @@ from torch.utils.data import DataLoader
 
 from forensics.face_batches import Augmentation, FaceBatches, validation_batches
 from forensics.faces import FaceSet
+from shared.custody import sha256_of_arrays
+from shared.training.plan import claim
 from shared.training.run import Budget, fit
+from shared.training.steps import seeded
 
 AVERAGE = 0.99
 """Decay of the average of the weights."""
@@ -32,6 +35,7 @@ def fit_on_faces(
     budget: Budget,
     size: int,
     *,
+    plan: Mapping[str, Any],
     maps: NDArray[np.float32] | None = None,
     validation: FaceSet | None = None,
     augmentation: Augmentation | None = None,
@@ -47,6 +51,7 @@ def fit_on_faces(
         out: Folder of the run.
         budget: Steps, batch size, precision.
         size: Side of the pictures, px.
+        plan: What else decides the weights; ``out`` is refused where it holds a training of another.
         maps: ``(N, h, w)`` that teach where.
         validation: Faces of other people; their AUC is logged.
         augmentation: How pictures are varied.
@@ -55,10 +60,15 @@ def fit_on_faces(
         device: Lightning's accelerator name.
 
     Raises:
-        InputError: If a class has no face.
+        InputError: If a class has no face, or ``out`` holds another training.
     """
     batches = FaceBatches(
         faces, budget.batch_size, size, seed, maps=maps, augmentation=augmentation
+    )
+    learnt = sha256_of_arrays(faces.frames, faces.labels, faces.counterparts, maps)
+    claim(
+        out,
+        {**plan, "seed": seed, "augmentation": batches.augmentation, "faces_sha256": learnt},
     )
     fit(
         module,
@@ -68,12 +78,14 @@ def fit_on_faces(
         validation=validation and validation_batches(validation, size, budget.batch_size),
         average=AVERAGE,
         device=device,
+        seed=seed,
     )
     # averaged weights never saw a batch; and in a short training running statistics are still those they began with
-    update_bn(_pictures(batches, module.device), module)
+    with seeded(seed):
+        update_bn(_pictures(batches, module.device), module)
 
 
 def _pictures(batches: FaceBatches, device: torch.device) -> Iterator[Tensor]:
     """Yield the pictures alone of as many batches as are counted."""
-    for batch in islice(batches, COUNTED):
-        yield batch["image"].to(device)
+    for step in range(COUNTED):
+        yield batches.at(step)["image"].to(device)

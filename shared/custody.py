@@ -13,6 +13,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from shared.beside import replacing, writing
 from shared.errors import InputError
 
@@ -55,6 +58,17 @@ def sha256_of_json(value: Any) -> str:
     """Return the SHA-256 of a value's canonical JSON (sorted keys, no spaces)."""
     text = json.dumps(to_plain(value), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sha256_of_arrays(*arrays: NDArray[Any] | None) -> str:
+    """Return the SHA-256 of arrays, their kinds and shapes; None counts as an array that is not there."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        told = "none" if array is None else f"{array.dtype.str}{array.shape}"
+        digest.update(told.encode())
+        if array is not None:
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def to_plain(value: Any) -> Any:

@@ -216,20 +216,19 @@ def mouth_accuracy(driven: Driven) -> list[ClaimRow]:
 
 
 def pauses(driven: Driven) -> list[ClaimRow]:
-    """Measure how far the mouth is open in pauses, against its opening while speaking."""
+    """Measure how far the mouth is open in the added pauses, against its opening while speaking."""
     rows = []
     for name, gate in (("as shipped", True), ("net alone", False)):
         sums = []
         for k, utterance in enumerate(driven.utterances):
             change = driven.change_of(k, utterance.identity, gate=gate)
             opening = np.abs(driven.opening(utterance.identity, change))
-            if utterance.pause.any():
-                speech = driven.speech_frames(k)
-                sums.append([opening[utterance.pause].mean(), opening[speech].mean()])
+            speech = driven.speech_frames(k)
+            sums.append([opening[utterance.added].mean(), opening[speech].mean()])
         rows.append(
             claim_row(
                 f"opening in pauses / opening in speech, {name}", sums, "clip",
-                "pauses of quiet noise, 70 to 90 dB under full scale", driven.seed,
+                "pauses of quiet noise around the clip, 70 to 90 dB under full scale", driven.seed,
                 lambda s: float(s[:, 0].sum() / s[:, 1].sum()),
             )
         )  # fmt: skip

@@ -72,7 +72,9 @@ def train_arm(
             if stage.steps:
                 budget = Budget(steps=stage.steps, batch_size=stage.batch_size)
                 out = Path(folder) / name
-                fit(module, loader, out=out, average=AVERAGE, device="cpu", budget=budget)
+                fit(
+                    module, loader, out=out, average=AVERAGE, device="cpu", budget=budget, seed=seed
+                )
                 module.cpu()
 
         expert = None

@@ -35,6 +35,7 @@ from shared.face.head_model import LANDMARKS_478
 from shared.layers.warp import identity_grid
 from shared.statistics import bootstrap_interval
 from shared.training.run import Budget, fit
+from shared.training.steps import seeded
 from synthesis.renderer.config import PRESETS, RendererConfig
 from synthesis.renderer.dataset import FrameBank, PairBatches, load_bank
 from synthesis.renderer.network import (
@@ -195,10 +196,9 @@ VARIANTS: dict[str, Variant] = {
 def build(variant: Variant, config: RendererConfig, steps: int, seed: int) -> RendererModule:
     """Return a variant's module, its weights drawn from ``seed``."""
     recipe = replace(RendererRecipe(steps=steps), **variant.recipe)  # type: ignore[arg-type]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         module = variant.module(config, recipe, seed)
-        torch.manual_seed(seed)
+    with seeded(seed):
         module.network = variant.network(config)
     return module
 
@@ -249,6 +249,7 @@ def _trained(
         budget=Budget(plan["steps"], None, plan["batch_size"]),
         average=0.995,
         device=device,
+        seed=plan["seed"],
     )
     return module
 

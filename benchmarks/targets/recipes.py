@@ -43,6 +43,7 @@ from benchmarks.targets.training import (
 from shared.custody import sha256_of_json, write_atomic
 from shared.errors import InputError
 from shared.training.run import Budget, fit
+from shared.training.steps import seeded
 
 FACTS_NAME = "target.json"
 PICTURES_NAME = "pictures.npz"
@@ -73,8 +74,8 @@ def train_pixel(
         The folder of the oldest checkpoint.
     """
     learnt = _kept(pictures, Path(out)).resized(profile.size).part(part, profile.training.members)
-    torch.manual_seed(seed)
-    unet = build_pixel(profile)
+    with seeded(seed):
+        unet = build_pixel(profile)
     module = DenoiserModule(
         unet,
         to_pixels(learnt.images),
@@ -85,7 +86,7 @@ def train_pixel(
     folder = Path(out) / part
     _claim(folder, learnt, profile, seed)
     return _grow(
-        module, folder, profile.training, ages, device, lambda place: save_pixel(unet, place)
+        module, folder, profile.training, ages, device, seed, lambda place: save_pixel(unet, place)
     )
 
 
@@ -111,9 +112,9 @@ def train_latent(
     vae, tokenizer = shared_parts(fitted, root, profile, seed=seed, device=device)
     learnt = fitted.part(part, profile.training.members)
     clean = latents_of(vae, to_pixels(learnt.images)) * vae.config.scaling_factor
-    torch.manual_seed(seed)
-    unet = build_latent(profile)
-    encoder = build_text_encoder(tokenizer, profile.text_width, profile.text_layers)
+    with seeded(seed):
+        unet = build_latent(profile)
+        encoder = build_text_encoder(tokenizer, profile.text_width, profile.text_layers)
     tokens = torch.tensor(tokens_of(tokenizer, learnt.captions))
     empty = torch.tensor(tokens_of(tokenizer, [""])[0])
     reading = Reading(encoder, tokens, empty, profile.caption_dropout)
@@ -121,7 +122,7 @@ def train_latent(
     module = DenoiserModule(unet, clean, levels, profile.training, seed=seed, reading=reading)
     _claim(root / part, learnt, profile, seed)
     return _grow(
-        module, root / part, profile.training, ages, device,
+        module, root / part, profile.training, ages, device, seed,
         lambda place: save_latent(vae, encoder, tokenizer, unet, place),
     )  # fmt: skip
 
@@ -143,13 +144,13 @@ def shared_parts(
 def _learn_autoencoder(
     pixels: Tensor, root: Path, profile: LatentProfile, seed: int, device: str
 ) -> None:
-    torch.manual_seed(seed)
-    vae = build_autoencoder(profile)
+    with seeded(seed):
+        vae = build_autoencoder(profile)
     module = AutoencoderModule(vae, pixels, profile.vae_steps, seed=seed)
     budget = Budget(profile.vae_steps, precision="32-true", save_every=500)
     fit(
         module, counter(profile.vae_steps), out=root / "vae-run", budget=budget, device=device,
-        average=0.99,
+        average=0.99, seed=seed,
     )  # fmt: skip
     vae.cpu().eval()
     vae.register_to_config(scaling_factor=float(1 / latents_of(vae, pixels[:500]).std()))
@@ -194,6 +195,7 @@ def _grow(
     training: Training,
     ages: tuple[int, ...] | None,
     device: str,
+    seed: int,
     save: Callable[[Path], Path],
 ) -> Path:
     """Train from age to age and keep each; ages that are kept already are passed over."""
@@ -209,7 +211,7 @@ def _grow(
         )  # fmt: skip
         fit(
             module.train(), counter(steps), out=folder / "run", budget=budget, device=device,
-            average=training.average,
+            average=training.average, seed=seed,
         )  # fmt: skip
         module.cpu()
         save(place)

@@ -23,6 +23,7 @@ from transformers import CLIPTextModel
 
 from benchmarks.targets.config import Training
 from shared.diffusion.ddim import add_noise
+from shared.training.steps import step_generator
 
 _KL_WEIGHT = 1e-8
 """Against the error's mean over pixels; 1e-5 was seen to wash out all colour."""
@@ -55,13 +56,6 @@ def steps_for(epochs: int, training: Training) -> int:
 def counter(steps: int) -> DataLoader:
     """Return a loader that only counts: the modules know their pictures."""
     return DataLoader(range(steps), batch_size=None)  # type: ignore[arg-type]
-
-
-def step_generator(seed: int, step: int) -> torch.Generator:
-    """Return the source of a step's chance."""
-    return torch.Generator().manual_seed(
-        int(np.random.SeedSequence([seed, step]).generate_state(1)[0])
-    )
 
 
 def to_pixels(images: NDArray[np.uint8]) -> Tensor:

@@ -6,8 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from forensics.detectors.config import (
     DetectorProfile,
     network_class,
@@ -21,6 +19,8 @@ from forensics.faces import FaceSet
 from forensics.learning import fit_on_faces
 from forensics.maps.provider import MapProvider
 from shared.errors import InputError
+from shared.training.plan import weights_hash
+from shared.training.steps import seeded
 from shared.zoo.checkpoints import save_checkpoint
 
 
@@ -57,20 +57,24 @@ def train_detector(
         The folder of the checkpoint.
 
     Raises:
-        InputError: If a name is unknown, a class has no face, or maps are given to a detector that has none.
+        InputError: If a name is unknown, a class has no face, maps are given to a detector that has none, or ``out``
+            holds another training.
         WeightsError: If ``weights`` holds no backbone of the kind.
     """
     chosen = profile_of(name, profile) if isinstance(profile, str) else profile
     kind = network_class(name)
     if maps is not None and not kind.has_map:
         raise InputError(f"{name} has no map that could be taught", fix="train it without maps")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         extra: dict[str, Any] = {} if weights is None else {"weights": _taken(name, weights)}
         module = DetectorModule(kind(chosen.sizes, **extra), chosen)
     folder = Path(out)
+    plan = {
+        "trains": name, "profile": chosen, "maps": None if maps is None else maps.name,
+        "weights": None if weights is None else weights_hash(module.network),
+    }  # fmt: skip
     fit_on_faces(
-        module, faces, folder, chosen.budget, module.network.image,
+        module, faces, folder, chosen.budget, module.network.image, plan=plan,
         maps=None if maps is None else maps.maps(faces), validation=validation,
         augmentation=augmentation, seed=seed, minutes=minutes, device=device,
     )  # fmt: skip

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
-
 from forensics.face_batches import Augmentation
 from forensics.faces import FaceSet
 from forensics.focus.config import FocusProfile, config_to_plain, profile_named
@@ -14,6 +12,8 @@ from forensics.focus.detector import KIND
 from forensics.focus.network import FocusNetwork
 from forensics.focus.training import FocusModule
 from forensics.learning import fit_on_faces
+from shared.training.plan import weights_hash
+from shared.training.steps import seeded
 from shared.zoo.checkpoints import save_checkpoint
 
 
@@ -49,17 +49,20 @@ def train_focus(
         The folder of the checkpoint.
 
     Raises:
-        InputError: If the profile is unknown or a class has no face.
+        InputError: If the profile is unknown, a class has no face, or ``out`` holds another training.
         WeightsError: If ``weights`` holds no ViT.
     """
     chosen = profile_named(profile) if isinstance(profile, str) else profile
     folder = Path(out)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         module = FocusModule(chosen, seed, FocusNetwork(chosen.network, weights))
+    plan = {
+        "trains": "focus", "profile": chosen,
+        "weights": None if weights is None else weights_hash(module.network),
+    }  # fmt: skip
     fit_on_faces(
-        module, faces, folder, chosen.budget, chosen.network.image, validation=validation,
-        augmentation=augmentation, seed=seed, minutes=minutes, device=device,
+        module, faces, folder, chosen.budget, chosen.network.image, plan=plan,
+        validation=validation, augmentation=augmentation, seed=seed, minutes=minutes, device=device,
     )  # fmt: skip
     name = profile if isinstance(profile, str) else "own"
     export(module, folder / "checkpoint", {"profile": name, "seed": seed, "faces": len(faces)})

@@ -12,6 +12,7 @@ from forensics.focus.config import FocusProfile
 from forensics.focus.network import FocusNetwork, FocusOutput
 from forensics.focus.views import inside, moved, random_moves
 from forensics.validation import ValidatedModule
+from shared.training.steps import step_seed
 
 Batch = dict[str, Tensor]
 
@@ -31,17 +32,18 @@ class FocusModule(ValidatedModule):
         super().__init__()
         self.profile = profile
         self.network = network or FocusNetwork(profile.network)
-        self.generator = torch.Generator().manual_seed(seed)
+        self.seed, self.generator = seed, torch.Generator()
 
     def forward(self, pictures: Tensor) -> FocusOutput:
         """Return decisions and maps."""
         return self.network(pictures)
 
-    def training_step(self, batch: Batch, index: int) -> Tensor:
+    def training_step(self, batch: Batch, _index: int) -> Tensor:
         """Return the sum of the weighted terms and log each."""
-        recipe = self.profile.recipe
+        recipe, step = self.profile.recipe, self.global_step
+        self.generator.manual_seed(step_seed(self.seed, step))
         share = self.share()
-        terms = self.terms(batch, again=share > 0 and index % recipe.again_every == 0)
+        terms = self.terms(batch, again=share > 0 and step % recipe.again_every == 0)
         weights = {name: share * weight for name, weight in vars(recipe.weights).items()}
         for name in ("erased", "equivariance"):
             weights[name] *= recipe.again_every

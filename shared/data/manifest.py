@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.custody import write_atomic
+from shared.custody import sha256_of_json, write_atomic
 from shared.data.clip import Clip, Truth
 from shared.errors import InputError
 
@@ -40,6 +40,17 @@ class Manifest:
         )
         return Manifest(self.root, kept)
 
+    def sha256(self) -> str:
+        """Return a hash of the rows and of the sizes of their files, wherever the folder lies."""
+        rows = [
+            [
+                clip.to_json(),
+                *(_size(self.root / name) for name in (clip.video, clip.audio, clip.truth)),
+            ]
+            for clip in self.clips
+        ]
+        return sha256_of_json(rows)
+
     def path(self, relative: str) -> Path:
         """Return a clip's file as a path that can be opened."""
         return self.root / relative
@@ -52,6 +63,10 @@ class Manifest:
                 fix="build it with `synthesis prepare` or `make corpus`",
             )
         return Truth.load(self.root / clip.truth)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
 
 
 def read_manifest(root: str | Path) -> Manifest:

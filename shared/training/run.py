@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning
+import torch
 from lightning.pytorch.callbacks import (
     Callback,
     EMAWeightAveraging,
@@ -18,6 +19,7 @@ from lightning.pytorch.callbacks import (
 )
 
 from shared.training.log import ResumedLog
+from shared.training.steps import StepBatches, StepSeeds
 
 LAST = "last.ckpt"
 
@@ -44,12 +46,29 @@ class Budget:
     save_every: int = 250
 
 
+class Average(EMAWeightAveraging):
+    """The moving average of the weights, which the module gets after the last checkpoint was written.
+
+    So a run that was stopped goes on from its weights, not from their average.
+    """
+
+    def on_train_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Leave the weights as they are."""
+
+    def give(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        """Replace the weights of a trained module by their average."""
+        super().on_train_end(trainer, module)
+
+
 def fit(
     module: lightning.LightningModule,
     train: Any,
     *,
     out: str | Path,
     budget: Budget,
+    seed: int,
     validation: Any = None,
     average: float | None = 0.999,
     callbacks: tuple[Callback, ...] = (),
@@ -59,11 +78,15 @@ def fit(
 ) -> lightning.LightningModule:
     """Train a module, going on from ``out/last.ckpt`` when it exists.
 
+    What layers draw follows from the seed and the step alone; the global generators are left as they were. Where data
+    is :class:`StepBatches`, a resumed run goes on with the batches that it would have seen.
+
     Args:
         module: What is trained.
         train: A data loader.
         out: Folder of checkpoints and the log (``metrics.csv``, which a resumed run continues).
         budget: Steps, minutes, precision.
+        seed: Of what layers draw; the module's weights are the caller's.
         validation: A data loader, run every ``save_every`` steps.
         average: Decay of the exponential moving average of the weights, or None; the module ends with the average.
         callbacks: More Lightning callbacks.
@@ -80,10 +103,11 @@ def fit(
     parts: list[Callback] = [
         ModelCheckpoint(
             dirpath=folder, save_last=True, save_top_k=0, every_n_train_steps=budget.save_every
-        )
+        ),
+        StepSeeds(seed),
     ]
-    if average is not None:
-        parts.append(EMAWeightAveraging(decay=average))
+    averages = [] if average is None else [Average(decay=average)]
+    parts += averages
     if show:
         parts.append(RichProgressBar())
     trainer = lightning.Trainer(
@@ -103,8 +127,17 @@ def fit(
         enable_model_summary=False,
     )
     last = folder / LAST
-    trainer.fit(
-        module, train, validation, ckpt_path=last if last.exists() else None, weights_only=True
-    )
+    begun = last if last.exists() else None
+    if isinstance(getattr(train, "dataset", None), StepBatches):
+        train.dataset.begin(0 if begun is None else _steps_of(begun))
+    with torch.random.fork_rng():
+        trainer.fit(module, train, validation, ckpt_path=begun, weights_only=True)
     trainer.save_checkpoint(last, weights_only=False)  # the optimiser too, so that it can go on
+    for one in averages:
+        one.give(trainer, module)
     return module
+
+
+def _steps_of(checkpoint: Path) -> int:
+    kept = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+    return int(kept["global_step"])

@@ -99,6 +99,15 @@ def load_checkpoint(
     return _group(path), facts
 
 
+def checkpoint_hash(name_or_dir: str | Path, *, zoo: Path = ZOO) -> str:
+    """Return the SHA-256 that the configuration of a checkpoint names for its weights.
+
+    Raises:
+        WeightsError: If there is none.
+    """
+    return str(_read_config(folder_of(name_or_dir, zoo=zoo))["sha256"])
+
+
 def register_checkpoint(name: str, *, zoo: Path = ZOO) -> None:
     """Write the hash of ``weights/<name>`` to the registry of shipped checkpoints."""
     known = _registry(zoo)

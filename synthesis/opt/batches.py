@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import IterableDataset
 
 from shared.data.marionette.lips import VISEMES
 from shared.motion import MOUTH_UNITS, UNIT
+from shared.training.steps import StepBatches
 from synthesis.opt.alignment import TimeMap, align_phones, same_time
 from synthesis.opt.config import StageBudget
 from synthesis.opt.data import Utterance
@@ -22,6 +22,12 @@ from synthesis.opt.expression import KEPT_MOUTH_UNITS
 Batch = dict[str, Tensor]
 _SHUT = VISEMES.index("PP")
 _TURN_DEGREES = (20, 35, 10)
+_TWINS = {
+    f"mouth{what}{side}": f"mouth{what}{other}"
+    for what in ("Dimple", "Frown", "Smile")
+    for side, other in (("Left", "Right"), ("Right", "Left"))
+}
+"""Unit -> the same on the other side of the face."""
 
 
 class Drawer:
@@ -96,13 +102,17 @@ def crop(
 
 
 def _random_rest(rest: NDArray[np.float32], generator: np.random.Generator) -> NDArray[np.float32]:
-    """Return a source's expression: the clip's own, or with a smile, a frown or an open mouth."""
+    """Return a source's expression: the clip's own, or with a smile, a frown or an open mouth.
+
+    A smile, a frown or a dimple is on both sides half of the time, on the left or on the right alone otherwise.
+    """
     drawn = rest.copy()
     if generator.random() < 0.5:
         name = str(generator.choice(KEPT_MOUTH_UNITS))
         drawn[UNIT[name]] += generator.uniform(0, 0.5)
-        if name.endswith("Left") and not name.startswith("jaw") and name != "mouthLeft":
-            drawn[UNIT[name.replace("Left", "Right")]] = drawn[UNIT[name]]
+        twin = _TWINS.get(name)
+        if twin is not None and generator.random() < 0.5:
+            drawn[UNIT[twin]] = drawn[UNIT[name]]
         drawn[UNIT["jawOpen"]] += generator.uniform(0, 0.3)
     return drawn
 
@@ -111,7 +121,7 @@ def _stacked(items: Sequence[Batch]) -> Batch:
     return {key: torch.stack([item[key] for item in items]) for key in items[0]}
 
 
-class Mouths(IterableDataset):
+class Mouths(StepBatches):
     """Endless batches of what is heard and what the source's mouth does with it.
 
     The source is the person of the clip, whose face decides how it speaks, with a smile or an open
@@ -124,16 +134,14 @@ class Mouths(IterableDataset):
     """
 
     def __init__(self, utterances: Sequence[Utterance], budget: StageBudget, seed: int) -> None:
+        super().__init__(seed)
         self._utterances = list(utterances)
         self._budget = budget
-        self._seed = seed
         self._drawer = Drawer(self._utterances)
 
-    def __iter__(self) -> Iterator[Batch]:
-        """Yield batches of :func:`crop` without end."""
-        generator = np.random.default_rng(self._seed)
-        while True:
-            yield _stacked([self._item(generator) for _ in range(self._budget.batch_size)])
+    def draw(self, rng: np.random.Generator) -> Batch:
+        """Return a batch of :func:`crop`."""
+        return _stacked([self._item(rng) for _ in range(self._budget.batch_size)])
 
     def _item(self, generator: np.random.Generator) -> Batch:
         frames = self._budget.frames
@@ -144,7 +152,7 @@ class Mouths(IterableDataset):
         return crop(utterance, view, start, frames, pose, generator)
 
 
-class VoicePairs(IterableDataset):
+class VoicePairs(StepBatches):
     """Endless batches of one content in two voices.
 
     A pair is either a clip and a perturbed copy (exactly aligned), or two readings of one sentence,
@@ -158,20 +166,18 @@ class VoicePairs(IterableDataset):
     """
 
     def __init__(self, utterances: Sequence[Utterance], budget: StageBudget, seed: int) -> None:
+        super().__init__(seed)
         self._utterances = list(utterances)
         self._budget = budget
-        self._seed = seed
         self._drawer = Drawer(self._utterances)
         self._readings: dict[str, list[int]] = {}
         for index, utterance in enumerate(self._utterances):
             if utterance.sentence and utterance.phones:
                 self._readings.setdefault(utterance.sentence, []).append(index)
 
-    def __iter__(self) -> Iterator[Batch]:
-        """Yield batches without end."""
-        generator = np.random.default_rng(self._seed)
-        while True:
-            yield _stacked([self._pair(generator) for _ in range(self._budget.batch_size)])
+    def draw(self, rng: np.random.Generator) -> Batch:
+        """Return a batch of pairs."""
+        return _stacked([self._pair(rng) for _ in range(self._budget.batch_size)])
 
     def _pair(self, generator: np.random.Generator) -> Batch:
         frames = self._budget.frames

@@ -35,7 +35,9 @@ KINDS = ("voice", "speaking")
 PAUSE_FRAMES = 15
 """Quiet frames put before and after each clip, so that silence is learned, too."""
 _PAUSE_ENERGY = 0.1
-_CACHE_VERSION = 1
+_PAUSE_LEAST = 5
+"""Frames, 0.2 s: what is quiet for less is the closure of a stop, or a breath's edge."""
+_CACHE_VERSION = 2
 _SILENT = VISEMES.index("sil")
 
 
@@ -51,7 +53,8 @@ class Utterance:
         rest: ``(52,)`` the expression in its pauses.
         identity: ``(I,)`` of the person.
         known: ``(T,)`` bool, frames whose truth is known.
-        pause: ``(T,)`` bool, frames in which nobody speaks.
+        added: ``(T,)`` bool, frames of the silence put before and after the clip.
+        pause: ``(T,)`` bool, frames of at least 0.2 s in which nobody speaks, within the clip or added.
         rotation: ``(T, 3)`` of the head, radians.
         phones: ``[name, start, end]``, seconds; visemes where the corpus has no phones; or none.
     """
@@ -63,6 +66,7 @@ class Utterance:
     rest: NDArray[np.float32]
     identity: NDArray[np.float32]
     known: NDArray[np.bool_]
+    added: NDArray[np.bool_]
     pause: NDArray[np.bool_]
     rotation: NDArray[np.float32]
     phones: tuple[TimedPhone, ...] = ()
@@ -74,11 +78,7 @@ class Utterance:
     @cached_property
     def visemes(self) -> NDArray[np.int64]:
         """``(T,)`` index into :data:`VISEMES`, silence between phones; -1 if no phones are known."""
-        labels = np.full(len(self), _SILENT if self.phones else -1, np.int64)
-        for name, start, end in self.phones:
-            shape = VISEMES.index(str(name)) if name in VISEMES else viseme_of(str(name))
-            labels[int(np.ceil(float(start) * 25)) : int(np.ceil(float(end) * 25))] = shape
-        return labels
+        return _visemes_of(self.phones, len(self))
 
     @property
     def sentence(self) -> str:
@@ -126,7 +126,7 @@ def _utterance(clip: Clip, label: int, arrays: Arrays) -> Utterance:
         for k in range(1 + len(arrays["changes"]))
     )
     others = (label + 1 + int(change) for change in arrays["changes"])
-    names = ("expression", "rest", "identity", "known", "pause", "rotation")
+    names = ("expression", "rest", "identity", "known", "added", "pause", "rotation")
     phones = tuple(
         (str(name), start, end) for name, start, end in json.loads(str(arrays["phones"]))
     )
@@ -176,10 +176,12 @@ def _read(manifest: Manifest, clip: Clip, variants: int, generator: np.random.Ge
     views = [speech_features(v, recording_level(v), 0, total) for v in versions]
     inside = np.zeros(total, np.bool_)
     inside[PAUSE_FRAMES : PAUSE_FRAMES + frames] = True
-    pause = views[0].energy.reshape(total, -1).mean(axis=1) < _PAUSE_ENERGY
-    rest = _rest_of(motion.expression[:frames], pause[inside])
+    quiet_frames = views[0].energy.reshape(total, -1).mean(axis=1) < _PAUSE_ENERGY
+    rest = _rest_of(motion.expression[:frames], quiet_frames[inside])
     expression = np.repeat(rest[None], total, axis=0)
     expression[inside] = motion.expression[:frames]
+    phones = _phones_of(clip, truth)
+    silent = np.isin(_visemes_of(phones, total), (_SILENT, -1))
     heard = {f"{name}_{k}": part for k, v in enumerate(views) for name, part in vars(v).items()}
     return {
         **heard,
@@ -188,9 +190,10 @@ def _read(manifest: Manifest, clip: Clip, variants: int, generator: np.random.Ge
         "rest": rest,
         "identity": truth.identity,
         "known": _away_from_the_seams(inside),
-        "pause": pause & ~_widened(inside, -2),
+        "added": ~inside,
+        "pause": _runs(quiet_frames & silent, _PAUSE_LEAST),
         "rotation": np.pad(motion.rotation[:frames], ((PAUSE_FRAMES,) * 2, (0, 0)), mode="edge"),
-        "phones": np.array(json.dumps(_phones_of(clip, truth))),
+        "phones": np.array(json.dumps(phones)),
     }
 
 
@@ -214,6 +217,14 @@ def _phones_of(clip: Clip, truth: Truth) -> tuple[TimedPhone, ...]:
     )
 
 
+def _visemes_of(phones: Sequence[TimedPhone], frames: int) -> NDArray[np.int64]:
+    labels = np.full(frames, _SILENT if phones else -1, np.int64)
+    for name, start, end in phones:
+        shape = VISEMES.index(str(name)) if name in VISEMES else viseme_of(str(name))
+        labels[int(np.ceil(float(start) * 25)) : int(np.ceil(float(end) * 25))] = shape
+    return labels
+
+
 def _rest_of(expression: NDArray[np.float32], pause: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Return the expression in pauses, or a face at rest when there are too few of them."""
     if pause.sum() < 3:
@@ -221,10 +232,17 @@ def _rest_of(expression: NDArray[np.float32], pause: NDArray[np.bool_]) -> NDArr
     return np.asarray(np.median(expression[pause], axis=0), np.float32)
 
 
+def _runs(mask: NDArray[np.bool_], least: int) -> NDArray[np.bool_]:
+    """Return the true runs of a mask that are no shorter than ``least``."""
+    edges = np.flatnonzero(np.diff(mask.astype(int), prepend=0, append=0)).reshape(-1, 2)
+    kept = np.zeros_like(mask)
+    for start, end in edges[edges[:, 1] - edges[:, 0] >= least]:
+        kept[start:end] = True
+    return kept
+
+
 def _widened(mask: NDArray[np.bool_], frames: int) -> NDArray[np.bool_]:
-    """Return the mask with each true run longer (or shorter, if negative) by frames at both ends."""
-    if frames < 0:
-        return ~_widened(~mask, -frames)
+    """Return the mask with each true run longer by frames at both ends."""
     kernel = np.ones(2 * frames + 1)
     return np.convolve(mask.astype(float), kernel, mode="same") > 0.5
 

@@ -24,6 +24,7 @@ from shared.data.clip import Clip
 from shared.data.manifest import Manifest
 from shared.errors import InputError
 from shared.media.video import VideoReader
+from shared.training.steps import step_generator
 from synthesis.opt.expression import compose
 from synthesis.opt.geometry import rotation_matrices
 from synthesis.renderer.network import RendererNetwork, motion_code
@@ -131,7 +132,7 @@ class PictureLoop(nn.Module):
         self.renderer = renderer.requires_grad_(False).eval()
         self.reader = LandmarkReader()
         self._faces, self._count = faces, count
-        self._generator = torch.Generator().manual_seed(seed)
+        self._seed = seed
         bases = surface_bases()
         for name in ("mean", "identity", "expression"):
             value = torch.from_numpy(np.array(getattr(bases, name), np.float32))
@@ -147,16 +148,17 @@ class PictureLoop(nn.Module):
         """Return what is trained: the reader alone."""
         return self.reader.parameters()
 
-    def forward(self, change: Tensor, known: Tensor) -> Tensor:
+    def forward(self, change: Tensor, known: Tensor, step: int = 0) -> Tensor:
         """Return the reader's loss on true frames plus that of the rendered ones.
 
         Args:
             change: ``(B, T, 29)`` predicted.
             known: ``(B, T)`` frames that count.
+            step: Whose people, poses and moments are drawn.
         """
-        moments = change[known]
+        moments, generator = change[known], step_generator(self._seed, step)
         rows, poses, when = (
-            torch.randint(high, (self._count,), generator=self._generator)
+            torch.randint(high, (self._count,), generator=generator)
             for high in (len(self._faces), len(self._faces), max(len(moments), 1))
         )
         source, other = self._taken(rows, change.device), self._taken(poses, change.device)

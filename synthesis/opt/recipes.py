@@ -15,8 +15,10 @@ from shared.custody import to_plain
 from shared.data.manifest import Manifest
 from shared.errors import WeightsError
 from shared.face.head_model import HeadModel
+from shared.training.plan import claim
 from shared.training.run import Budget, fit
-from shared.zoo.checkpoints import load_checkpoint, save_checkpoint
+from shared.training.steps import seeded
+from shared.zoo.checkpoints import checkpoint_hash, load_checkpoint, save_checkpoint
 from synthesis.opt.batches import Mouths, VoicePairs
 from synthesis.opt.config import OptConfig, OptProfile, StageBudget, profile_named
 from synthesis.opt.data import Utterance, load_utterances, speaker_count
@@ -53,8 +55,7 @@ def build_audio(
         utterances: Of the training split.
         seed: Of the weights and the draws.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         module = OptAudioModule(profile, speaker_count(utterances))
     return module, DataLoader(VoicePairs(utterances, profile.audio, seed), batch_size=None)
 
@@ -63,8 +64,7 @@ def build_sync(
     profile: OptProfile, utterances: Sequence[Utterance], *, seed: int
 ) -> tuple[OptSyncModule, DataLoader]:
     """Return stage 2's module and its endless loader; arguments as :func:`build_audio`'s."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed + 1)
+    with seeded(seed + 1):
         module = OptSyncModule(profile)
     return module, DataLoader(Mouths(utterances, profile.sync, seed + 1), batch_size=None)
 
@@ -87,8 +87,7 @@ def build_expression(
         seed: Of the weights and the draws.
     """
     geometry = FaceGeometry.of_head_model(HeadModel.load())
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         module = OptExpressionModule(profile, geometry, content, expert)
     return module, DataLoader(Mouths(utterances, profile.expression, seed), batch_size=None)
 
@@ -151,7 +150,7 @@ def train_opt(
 
     Raises:
         InputError: If the profile is unknown, or the corpus lacks speech with truth, or the profile
-            asks for people on video and there are none.
+            asks for people on video and there are none, or ``out`` holds another training.
         WeightsError: If ``start`` is no OPT driver, or one of other sizes.
     """
     chosen = profile_named(profile) if isinstance(profile, str) else profile
@@ -161,28 +160,30 @@ def train_opt(
     )
     chosen = fitted_profile(chosen, utterances)
     first = None if start is None else _weights(start, chosen.network)
-    pictures = _picture_loop(chosen, faces or manifest, seed)
+    people = faces or manifest
+    claim(folder, _plan(chosen, manifest, people, start, seed))
+    pictures = _picture_loop(chosen, people, seed)
     audio, pairs = build_audio(chosen, utterances, seed=seed)
     if first is not None:
         audio.content.load_state_dict(first["content"])
-    _fit(audio, pairs, folder / "audio", chosen.audio, minutes, device)
+    _fit(audio, pairs, folder / "audio", chosen.audio, minutes, device, seed)
     expert = None
     if chosen.expression_weights.sync:
         sync, mouths = build_sync(chosen, utterances, seed=seed)
-        _fit(sync, mouths, folder / "sync", chosen.sync, minutes, device)
+        _fit(sync, mouths, folder / "sync", chosen.sync, minutes, device, seed)
         expert = sync.cpu().expert
     mouth, batches = build_expression(
         chosen, utterances, audio.cpu().content, expert, seed=seed
     )  # fmt: skip
     if first is not None:
         mouth.expression.load_state_dict(first["expression"])
-    _fit(mouth, batches, folder / "expression", chosen.expression, minutes, device)
+    _fit(mouth, batches, folder / "expression", chosen.expression, minutes, device, seed)
     net = mouth.cpu().expression
     joint, pairs = build_joint(
         chosen, utterances, audio.content, net, audio=audio, expert=expert, pictures=pictures,
         seed=seed,
     )  # fmt: skip
-    _fit(joint, pairs, folder / "joint", chosen.joint, minutes, device)
+    _fit(joint, pairs, folder / "joint", chosen.joint, minutes, device, seed)
     joint.cpu()
     name = profile if isinstance(profile, str) else "own"
     export(
@@ -203,6 +204,24 @@ def train_opt(
     return folder / "checkpoint"
 
 
+def _plan(
+    profile: OptProfile, manifest: Manifest, people: Manifest, start: str | Path | None, seed: int
+) -> dict[str, Any]:
+    """Return what decides the weights."""
+    return {
+        "trains": "opt",
+        "profile": profile,
+        "seed": seed,
+        "corpus_sha256": manifest.where(split="train").sha256(),
+        "faces_sha256": people.where(split="train").sha256() if _renders(profile) else None,
+        "start": None if start is None else checkpoint_hash(start),
+    }
+
+
+def _renders(profile: OptProfile) -> bool:
+    return bool(profile.joint_weights.pictures and profile.joint.steps)
+
+
 def _weights(start: str | Path, config: OptConfig) -> dict[str, dict[str, torch.Tensor]]:
     """Return the weights of an earlier driver."""
     modules, facts = load_checkpoint(start, "opt")
@@ -219,10 +238,11 @@ def _weights(start: str | Path, config: OptConfig) -> dict[str, dict[str, torch.
 
 def _picture_loop(profile: OptProfile, people: Manifest, seed: int) -> PictureLoop | None:
     """Return the image generator in the loop, the shipped renderer, where the profile has one."""
-    if not profile.joint_weights.pictures or not profile.joint.steps:
+    if not _renders(profile):
         return None
     renderer = Renderer.from_pretrained().network
-    return PictureLoop(renderer, load_faces(people, renderer.config.size), seed=seed)
+    with seeded(seed):
+        return PictureLoop(renderer, load_faces(people, renderer.config.size), seed=seed)
 
 
 def _fit(
@@ -232,10 +252,11 @@ def _fit(
     stage: StageBudget,
     minutes: float | None,
     device: str,
+    seed: int,
 ) -> None:
     if stage.steps:
         budget = Budget(steps=stage.steps, minutes=minutes, batch_size=stage.batch_size)
-        fit(module, loader, out=out, budget=budget, device=device, average=AVERAGE)
+        fit(module, loader, out=out, budget=budget, seed=seed, device=device, average=AVERAGE)
 
 
 def export(driver: OptDriver, folder: str | Path, *, card: str, meta: dict[str, Any]) -> str:

@@ -339,7 +339,7 @@ class OptJointModule(lightning.LightningModule):
         moved = losses.at_time(change, batch["position_1_at_2"])
         strangers = self._strangers(moved, second, batch["valid_1_at_2"] & second["known"])
         if self.pictures is not None:
-            strangers["pictures"] = self.pictures(change, first["known"])
+            strangers["pictures"] = self.pictures(change, first["known"], self.global_step)
         return own, strangers
 
     def _strangers(self, change: Tensor, face: Batch, valid: Tensor) -> Terms:

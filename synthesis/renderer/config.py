@@ -1,4 +1,8 @@
-"""Sizes of the renderer. Provenance: ``../shared/papers/renderer.md`` is summarised in README.md of this folder."""
+"""Sizes of the renderer.
+
+FOMM: Siarohin et al., "First Order Motion Model for Image Animation", NeurIPS 2019.
+PIRenderer: Ren et al., "PIRenderer: Controllable Portrait Image Generation via Semantic Neural Rendering", ICCV 2021.
+"""
 
 from __future__ import annotations
 
@@ -50,4 +54,4 @@ PRESETS: dict[str, RendererConfig] = {
         code_width=256,
     ),
 }  # fmt: skip
-"""Profile -> sizes."""
+"""Profile -> sizes. ``paper`` has the published ones, but ``motion_max`` 512 (FOMM 1024) and ``levels`` 3 (FOMM 2)."""

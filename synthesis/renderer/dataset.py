@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import IterableDataset
 
 from shared.data.manifest import Manifest
 from shared.errors import InputError
@@ -21,10 +20,13 @@ from shared.face.camera import Camera, rotation_matrix
 from shared.face.head_model import HeadModel
 from shared.media.video import VideoReader
 from shared.motion import Motion
+from shared.training.steps import StepBatches
 from synthesis.renderer.network import motion_code
 from synthesis.renderer.surface import SKULL, Turn, head_turn, surface_bases
 
 Arrays = dict[str, NDArray]
+_SAME_POSE = 0.15
+"""Two poses whose angles differ by less, summed, rad, are one: about three degrees each."""
 
 
 @dataclass(frozen=True)
@@ -133,20 +135,21 @@ def _decode(
     (folder / "done").touch()
 
 
-class PairBatches(IterableDataset):
+class PairBatches(StepBatches):
     """An endless stream of batches of (source frame, driven frame) of one clip.
 
-    Half of the pairs are drawn by how far the head turns, three in ten by how far the mouth opens or closes, the
-    rest keeps the pose; one in twenty is the same frame twice.
+    Half of the pairs are drawn by how far the head turns, three in ten by how far the mouth opens or closes, three in
+    twenty keep the pose (where no other frame has it, they turn); one in twenty is the same frame twice.
 
     Args:
         bank: The frames.
         batch_size: Pairs a batch.
-        seed: Seed of the draw; each worker adds its number.
+        seed: Of the draws.
     """
 
     def __init__(self, bank: FrameBank, batch_size: int, seed: int) -> None:
-        self.bank, self.batch_size, self.seed = bank, batch_size, seed
+        super().__init__(seed)
+        self.bank, self.batch_size = bank, batch_size
         lips = bank.points[:, [13, 14], 1].astype(np.float32)
         self.opening = (lips[:, 1] - lips[:, 0]) / 0.06
         order = np.argsort(bank.clip, kind="stable")
@@ -157,28 +160,26 @@ class PairBatches(IterableDataset):
         )
         self.weight = weight / weight.sum()
 
-    def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        """Yield batches without end."""
-        worker = torch.utils.data.get_worker_info()
-        rng = np.random.default_rng([self.seed, worker.id if worker else 0])
-        while True:
-            pairs = np.array([self._draw(rng) for _ in range(self.batch_size)])
-            yield gather(self.bank, pairs[:, 0], pairs[:, 1])
+    def draw(self, rng: np.random.Generator) -> dict[str, Tensor]:
+        """Return a batch of :func:`gather`."""
+        pairs = np.array([self._pair(rng) for _ in range(self.batch_size)])
+        return gather(self.bank, pairs[:, 0], pairs[:, 1])
 
-    def _draw(self, rng: np.random.Generator) -> tuple[int, int]:
+    def _pair(self, rng: np.random.Generator) -> tuple[int, int]:
         members = self.members[rng.choice(len(self.members), p=self.weight)]
         source = rng.choice(members)
         kind = rng.random()
-        if kind < 0.05:
+        others = members[members != source]
+        if kind < 0.05 or not len(others):
             return source, source
-        distance = np.abs(self.bank.angles[members] - self.bank.angles[source]).sum(-1)
-        if kind < 0.2:
+        distance = np.abs(self.bank.angles[others] - self.bank.angles[source]).sum(-1)
+        if kind < 0.2 and distance.min() < _SAME_POSE:
             weight = np.exp(-distance / 0.05)
-        elif kind < 0.5:
-            weight = np.abs(self.opening[members] - self.opening[source]) + 0.02
+        elif 0.2 <= kind < 0.5:
+            weight = np.abs(self.opening[others] - self.opening[source]) + 0.02
         else:
             weight = distance + 0.05
-        return source, rng.choice(members, p=weight / weight.sum())
+        return source, rng.choice(others, p=weight / weight.sum())
 
 
 def gather(bank: FrameBank, source: NDArray, driven: NDArray) -> dict[str, Tensor]:

@@ -12,8 +12,10 @@ from torch.utils.data import DataLoader
 from shared.custody import to_plain
 from shared.data.manifest import Manifest
 from shared.errors import InputError, WeightsError
+from shared.training.plan import claim
 from shared.training.run import Budget, fit
-from shared.zoo.checkpoints import load_checkpoint, save_checkpoint
+from shared.training.steps import seeded
+from shared.zoo.checkpoints import checkpoint_hash, load_checkpoint, save_checkpoint
 from synthesis.renderer.config import PRESETS, RendererConfig
 from synthesis.renderer.dataset import FrameBank, PairBatches, load_bank
 from synthesis.renderer.samples import SamplePictures
@@ -54,7 +56,8 @@ PROFILES: dict[str, tuple[Stage, ...]] = {
         _stage(256, 200_000, 32, precision="bf16-mixed", perceptual=1.0, learning_rate=2e-4),
     ),
 }
-"""Profile -> stages. ``paper`` keeps the published sizes: PIRenderer's 200 k steps, FOMM's learning rate."""
+"""Profile -> stages. ``paper`` keeps PIRenderer's 200 k steps and FOMM's learning rate; batch and losses are ours, and
+where its sizes are not the published ones stands in :mod:`synthesis.renderer.config`."""
 
 
 def train_renderer(
@@ -86,22 +89,22 @@ def train_renderer(
         The folder of the checkpoint.
 
     Raises:
-        InputError: If the profile is unknown or the corpus has no video.
+        InputError: If the profile is unknown, the corpus has no video, or ``out`` holds another training.
         WeightsError: If ``start`` is no renderer, or one of other sizes.
     """
     if profile not in PROFILES:
         raise InputError("unknown profile", found=profile, expected=" | ".join(PROFILES))
     config = PRESETS[profile]
+    first = None if start is None else _weights(start, config)
+    claim(out, _plan(profile, manifest, start, seed))
     module: RendererModule | None = None
     stages = list(enumerate(PROFILES[profile]))
-    first = None if start is None else _weights(start, config)
     for number, stage in stages if first is None else stages[-1:]:
         bank = load_bank(
             manifest.where(split="train"), stage.size, out / "cache", progress=progress
         )
         held = load_bank(manifest.where(split="val"), stage.size, out / "cache", progress=progress)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed + number)
+        with seeded(seed + number):
             following = RendererModule(config, stage.recipe, seed + number)
         if module is not None:
             following.network.load_state_dict(module.network.state_dict())
@@ -117,6 +120,7 @@ def train_renderer(
             ),
             out=out / f"stage{number}",
             budget=replace(stage.budget, minutes=minutes),
+            seed=seed + number,
             validation=validation_pairs(held, seed),
             device=device,
             average=0.995,
@@ -135,6 +139,21 @@ def train_renderer(
             "start": None if start is None else str(start),
         },
     )
+
+
+def _plan(
+    profile: str, manifest: Manifest, start: str | Path | None, seed: int
+) -> dict[str, object]:
+    """Return what decides the weights."""
+    return {
+        "trains": "renderer",
+        "profile": profile,
+        "network": PRESETS[profile],
+        "stages": dict(enumerate(PROFILES[profile])),
+        "seed": seed,
+        "corpus_sha256": manifest.where(split="train").sha256(),
+        "start": None if start is None else checkpoint_hash(start),
+    }
 
 
 def _weights(start: str | Path, config: RendererConfig) -> dict[str, torch.Tensor]:
@@ -161,7 +180,10 @@ def validation_pairs(
 
 def export(module: RendererModule, config: RendererConfig, folder: Path, meta: dict) -> Path:
     """Write the network in half precision with its configuration and card."""
-    card = Path(__file__).with_name("README.md").read_text("utf-8")
+    told = ", ".join(f"{name} {value}" for name, value in meta.items() if value is not None)
+    card = (
+        f"# Renderer\n\nTrained with {told}; not measured. Method: `synthesis/renderer/README.md`."
+    )
     facts = {"kind": "renderer", "trained": True, "recipe": asdict(module.recipe), **meta}
     save_checkpoint(folder, {"network": module.network}, {"network": asdict(config)}, card, facts)
     return folder

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from shared.training.steps import step_seed
 from synthesis.renderer.augment import Augment
 from synthesis.renderer.config import RendererConfig
 from synthesis.renderer.dataset import conditions
@@ -63,7 +64,7 @@ class RendererModule(lightning.LightningModule):
         )
         self.network = RendererNetwork(config)
         self.recipe = recipe
-        self.augment = Augment(torch.Generator().manual_seed(seed), recipe.augment)
+        self.seed, self.augment = seed, Augment(torch.Generator(), recipe.augment)
         self.features = RandomFeatures() if recipe.perceptual else None
 
     def forward(self, batch: dict[str, Tensor]) -> Rendering:
@@ -75,6 +76,7 @@ class RendererModule(lightning.LightningModule):
 
     def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
         """Return the weighted sum of the losses."""
+        self.augment.generator.manual_seed(step_seed(self.seed, self.global_step))
         batch = self.augment(batch)
         out = self(batch)
         losses = self.losses(out, batch)

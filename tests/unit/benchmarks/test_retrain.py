@@ -7,13 +7,29 @@ from pathlib import Path
 import pytest
 
 import benchmarks
-from benchmarks.retrain import SAMPLE, sample_pictures, steps
+from benchmarks.retrain import (
+    SAMPLE,
+    _calibrates,
+    _draws,
+    _samples,
+    _speaks,
+    _tells,
+    sample_people,
+    sample_pictures,
+    steps,
+)
 from benchmarks.targets.pictures import PARTS
+from shared.data.manifest import read_manifest
+from shared.errors import ToolkitError
+from shared.zoo.checkpoints import ZOO
 
 
 def test_every_recipe_is_a_command_and_none_writes_outside_its_folder(tmp_path):
     made = steps(tmp_path)
-    assert {step.name for step in made} >= {"renderer", "opt", "focus", "pixel", "latent"}
+    assert {step.name for step in made} >= {
+        "renderer", "opt", "faces", "focus", "calibration", "pixel members", "latent reference",
+    }  # fmt: skip
+    assert "--beside" in next(step.command for step in made if step.name == "focus")
     for step in made:
         folders = [
             part for part in step.command if part.startswith("/") and "bin/python" not in part
@@ -43,3 +59,24 @@ def test_make_has_a_command_for_each_file_and_a_reference_lies_beside_its_target
     command = ["make", "--dry-run", *goal]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=root)
     assert says in done.stdout.replace("\\\n\t", "").splitlines()[-1]
+
+
+ASKED = {
+    _draws: "renderer", _speaks: "opt", _tells: "focus", _calibrates: "focus",
+    _samples: "target-emoji",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("answers", ASKED)
+def test_what_was_trained_is_opened_and_asked(answers, tmp_path):
+    answers(ZOO / "weights" / ASKED[answers])
+    with pytest.raises(ToolkitError):
+        answers(Path(tmp_path))
+
+
+def test_the_sample_packs_people_are_split_so_that_one_calibrates(tmp_path):
+    sample_people(tmp_path / "people")
+    clips = read_manifest(tmp_path / "people")
+    people = {split: {c.person for c in clips.where(split=split)} for split in ("train", "val")}
+    assert len(people["train"]) == 2 and len(people["val"]) == 1
+    assert all(clips.path(clip.video).is_file() for clip in clips)

@@ -35,8 +35,9 @@ def test_batch_normalisation_ends_with_the_statistics_of_the_faces(tmp_path):
     faces = FaceSet(frames, np.arange(8) % 2, np.arange(8), np.arange(8))
     module = _Normed()
     fit_on_faces(
-        module, faces, tmp_path, Budget(3, batch_size=4), 16, augmentation=UNCHANGED, device="cpu"
-    )
+        module, faces, tmp_path, Budget(3, batch_size=4), 16, plan={}, augmentation=UNCHANGED,
+        device="cpu",
+    )  # fmt: skip
     seen = frames.reshape(-1, 3) / 255
     np.testing.assert_allclose(module.norm.running_mean.numpy(), seen.mean(0), atol=5e-3)
     np.testing.assert_allclose(module.norm.running_var.numpy(), seen.var(0), atol=5e-3)

@@ -44,7 +44,8 @@ def utterance(voice: int, sentence: int, rng) -> Utterance:
     clip = Clip(f"v{voice}s{sentence}", "voice", "test", f"p{voice}", f"v{voice}", extra=extra)
     return Utterance(
         clip, views, (0, 1, 2), expression, np.zeros(52, np.float32),
-        rng.standard_normal(PEOPLE).astype(np.float32), np.ones(FRAMES, bool), energy[::4] < 0.1,
+        rng.standard_normal(PEOPLE).astype(np.float32), np.ones(FRAMES, bool),
+        np.abs(np.arange(FRAMES) - FRAMES / 2) > 35 / 2, energy[::4] < 0.1,
         np.zeros((FRAMES, 3), np.float32),
         tuple((n, a + PAUSE_FRAMES / 25, b + PAUSE_FRAMES / 25) for n, a, b in PHONES),
     )  # fmt: skip

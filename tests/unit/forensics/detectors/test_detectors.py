@@ -58,6 +58,23 @@ def test_a_trained_detector_answers_alike_when_it_is_loaded(name, faces, tmp_pat
     assert "val/auc" in (tmp_path / "metrics.csv").read_text().splitlines()[0]
 
 
+def test_the_seed_alone_decides_and_a_stopped_training_ends_as_one_that_was_not(
+    faces, tmp_path, stopping
+):
+    """Of a network with drop-connect and batch normalisation, whose statistics are counted with it."""
+    profile = smoke("efficientnet")
+    profile = replace(profile, budget=replace(profile.budget, steps=6, save_every=6))
+    told = {"profile": profile, "device": "cpu"}
+    whole = train_detector("efficientnet", faces, tmp_path / "whole", **told)
+    torch.rand(100)
+    with stopping(DetectorModule, 3):
+        train_detector("efficientnet", faces, tmp_path / "parts", **told)
+    parts = train_detector("efficientnet", faces, tmp_path / "parts", **told)
+    other = train_detector("efficientnet", faces, tmp_path / "other", seed=1, **told)
+    weights = [(folder / "model.safetensors").read_bytes() for folder in (whole, parts, other)]
+    assert weights[0] == weights[1] != weights[2]
+
+
 @pytest.mark.parametrize("name", DETECTORS)
 def test_published_sizes_have_the_published_number_of_parameters(name):
     with torch.device("meta"):

@@ -59,6 +59,36 @@ def test_the_same_command_goes_on_and_ends_alike(checkpoint, faces):
     assert (again / "model.safetensors").read_bytes() == before
 
 
+def test_a_training_that_was_stopped_ends_as_one_that_was_not(faces, tmp_path, stopping):
+    """Faces, their variation, what is erased and what is moved are those of the step; hints count from the first."""
+    weights, recipe = SMOKE.recipe.weights, SMOKE.recipe
+    assert weights.erased and weights.equivariance
+    profile = replace(
+        SMOKE,
+        budget=replace(SMOKE.budget, steps=6, save_every=6),
+        recipe=replace(recipe, again_every=2, settle=0.0),
+    )
+    whole = train_focus(faces, tmp_path / "whole", profile=profile, device="cpu")
+    with stopping(FocusModule, 3):
+        train_focus(faces, tmp_path / "parts", profile=profile, device="cpu")
+    parts = train_focus(faces, tmp_path / "parts", profile=profile, device="cpu")
+    files = [folder / "model.safetensors" for folder in (whole, parts)]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_another_training_does_not_go_on_in_the_same_folder(checkpoint, faces):
+    longer = replace(SMOKE, budget=replace(SMOKE.budget, steps=5))
+    fewer = faces.take(slice(2, None))
+    for told, of, changes in (
+        ("seed 1", faces, {"seed": 1}),
+        ("budget.steps 5", faces, {"profile": longer}),
+        ("faces_sha256", fewer, {}),
+        ("augmentation.jpeg 0.0", faces, {"augmentation": UNCHANGED}),
+    ):
+        with pytest.raises(InputError, match=told):
+            train_focus(of, checkpoint.parent, **{"profile": SMOKE, "device": "cpu", **changes})
+
+
 def test_an_untrained_or_foreign_checkpoint_never_answers(checkpoint, tmp_path):
     facts = json.loads((checkpoint / "config.json").read_text())
     network = FocusNetwork(SMOKE.network)

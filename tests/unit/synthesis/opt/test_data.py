@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from itertools import islice
 
 import numpy as np
 import pytest
 import torch
 
+from shared.data.clip import Clip, Truth
 from shared.data.manifest import Manifest
 from shared.data.marionette.lips import VISEMES
 from shared.errors import InputError
-from shared.motion import MOUTH_UNITS, UNIT
-from synthesis.opt.batches import Drawer, Mouths, VoicePairs, random_pose
+from shared.media.audio import write_audio
+from shared.motion import MOUTH_UNITS, UNIT, Motion
+from synthesis.opt.batches import Drawer, Mouths, VoicePairs, _random_rest, random_pose
 from synthesis.opt.config import StageBudget
 from synthesis.opt.data import PAUSE_FRAMES, _phones_of, load_utterances, speaker_count
 from synthesis.opt.losses import at_time
@@ -49,6 +52,53 @@ def test_added_pauses_are_known_to_be_at_rest_but_not_their_seams(utterances):
     assert utterance.known[PAUSE_FRAMES]
     assert (utterance.expression[:5] == utterance.rest).all()
     assert not (utterance.pause & (utterance.expression[:, UNIT["jawOpen"]] > 0)).any()
+
+
+def test_pauses_are_told_within_speech_and_closures_are_none(tmp_path):
+    """0.4 s of silence is one; 0.12 s are not, nor is a stop that is quiet for 0.36 s; silence around is added."""
+    parts = [
+        ("SIL", 0.24), ("AA", 0.4), ("SIL", 0.4), ("AA", 0.4), ("P", 0.36), ("AA", 0.4),
+        ("SIL", 0.12), ("AA", 0.4), ("SIL", 0.24),
+    ]  # fmt: skip
+    ends = np.cumsum([seconds for _, seconds in parts])
+    phones = [[name, end - seconds, end] for (name, seconds), end in zip(parts, ends, strict=True)]
+    tone = np.sin(2 * np.pi * 200 * np.arange(round(16_000 * ends[-1])) / 16_000)
+    samples = np.zeros_like(tone)
+    for name, start, end in phones:
+        if name == "AA":
+            samples[round(start * 16_000) : round(end * 16_000)] = 0.3
+    frames = round(ends[-1] * 25)
+    motion = Motion(*np.zeros((2, frames, 3)), np.zeros((frames, 52)), Fraction(25))
+    truth = Truth(motion, np.zeros(3), np.ones(3), np.zeros((frames, 68, 2)))
+    truth.save(tmp_path / "0.npz")
+    write_audio(tmp_path / "0.wav", (samples * tone).astype(np.float32))
+    clip = Clip(
+        "c", "voice", "train", "p", "v", audio="0.wav", truth="0.npz", frames=frames,
+        extra={"sentence": "x", "phones": phones},
+    )  # fmt: skip
+    for extra, stop in ((clip.extra, False), ({"sentence": "x"}, True)):
+        manifest = Manifest(tmp_path, (replace(clip, extra=extra),))
+        (found,) = load_utterances(manifest, "train", variants=0, seed=0)
+        middle = {}
+        for (name, start, end), at in zip(phones, range(len(phones)), strict=True):
+            middle[at, name] = bool(found.pause[PAUSE_FRAMES + int((start + end) / 2 * 25)])
+        assert middle[2, "SIL"] and middle[0, "SIL"]
+        assert not middle[6, "SIL"] and not middle[1, "AA"]
+        assert middle[4, "P"] == stop  # where no phones are known, only the sound can tell
+        outside = np.r_[:PAUSE_FRAMES, len(found) - PAUSE_FRAMES : len(found)]
+        assert (np.flatnonzero(found.added) == outside).all()
+
+
+def test_a_source_smiles_on_both_sides_on_the_left_and_on_the_right():
+    rng, rest = np.random.default_rng(0), np.zeros(52, np.float32)
+    drawn = np.array([_random_rest(rest, rng) for _ in range(4000)])
+    for what in ("Smile", "Frown", "Dimple"):
+        left, right = (drawn[:, UNIT[f"mouth{what}{side}"]] for side in ("Left", "Right"))
+        made = (left > 0) | (right > 0)
+        assert np.mean((left == right)[made]) == pytest.approx(0.5, abs=0.1)
+        assert np.mean((right == 0)[made]) == pytest.approx(0.25, abs=0.1)
+        assert np.mean((left == 0)[made]) == pytest.approx(0.25, abs=0.1)
+    assert not ((drawn[:, UNIT["jawLeft"]] > 0) & (drawn[:, UNIT["jawRight"]] > 0)).any()
 
 
 def test_pairs_of_readings_are_aligned_by_their_phones(utterances):

@@ -65,6 +65,13 @@ def test_the_frame_teaches_the_mouth_and_true_frames_the_reader(loop):
     assert not loop.renderer.training and loop.reader.training
 
 
+def test_whom_a_step_draws_follows_from_its_number(loop):
+    change, known = torch.zeros(1, 5, len(MOUTH_UNITS)), torch.ones(1, 5, dtype=torch.bool)
+    with torch.no_grad():
+        first, again, next_one = (loop(change, known, step) for step in (3, 3, 4))
+    assert first == again != next_one
+
+
 def test_the_reader_learns_points_of_pictures():
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

@@ -6,10 +6,12 @@ import pytest
 import torch
 
 from shared.errors import InputError, NotTrained, WeightsError
+from shared.training.run import Budget, fit
 from synthesis.opt.config import PROFILES, StageBudget, profile_named
 from synthesis.opt.data import load_utterances
 from synthesis.opt.generator import OptDriver
 from synthesis.opt.recipes import (
+    AVERAGE,
     build_audio,
     build_expression,
     build_joint,
@@ -18,7 +20,7 @@ from synthesis.opt.recipes import (
     fitted_profile,
     train_opt,
 )
-from synthesis.opt.training import side_of
+from synthesis.opt.training import OptJointModule, side_of
 
 ZERO = StageBudget(0, 2, 24)
 
@@ -178,6 +180,45 @@ def test_train_opt_writes_a_driver_that_answers_and_can_be_gone_on_from(
     wider = replace(none, network=replace(none.network, content_dim=24))
     with pytest.raises(WeightsError, match="other sizes"):
         train_opt(manifest, tmp_path / "wide", profile=wider, device="cpu", start=folder)
+
+
+def test_a_training_that_was_stopped_ends_as_one_that_was_not(manifest, tmp_path, stopping):
+    """Its last stage; the stages before it were done."""
+    one, all_of_it = StageBudget(1, 2, 24), StageBudget(6, 2, 24)
+    short = replace(PROFILES["smoke"], audio=one, sync=one, expression=one, joint=all_of_it)
+    whole = train_opt(manifest, tmp_path / "whole", profile=short, device="cpu")
+    torch.rand(100)
+    with stopping(OptJointModule, 3):
+        train_opt(manifest, tmp_path / "parts", profile=short, device="cpu")
+    parts = train_opt(manifest, tmp_path / "parts", profile=short, device="cpu")
+    weights = [(folder / "model.safetensors").read_bytes() for folder in (whole, parts)]
+    assert weights[0] == weights[1]
+    longer = replace(short, joint=replace(all_of_it, steps=8))
+    for told, changes in (("seed 1", {"seed": 1}), ("joint.steps 8", {"profile": longer})):
+        with pytest.raises(InputError, match=told):
+            train_opt(manifest, tmp_path / "parts", **{"profile": short, **changes})
+
+
+@pytest.mark.parametrize("stage", ["audio", "sync", "expression"])
+def test_each_stage_goes_on_where_it_was_stopped(stage, utterances, profile, tmp_path, stopping):
+    budget = replace(getattr(profile, stage), steps=4, batch_size=2)
+    short = replace(profile, **{stage: budget})
+
+    def weights(folder):
+        if stage == "expression":
+            content = build_audio(short, utterances, seed=0)[0].content
+            module, loader = build_expression(short, utterances, content, seed=0)
+        else:
+            build = {"audio": build_audio, "sync": build_sync}[stage]
+            module, loader = build(short, utterances, seed=0)
+        fit(module, loader, out=folder, budget=Budget(4), seed=0, average=AVERAGE, device="cpu")
+        return type(module), module.state_dict()
+
+    kind, whole = weights(tmp_path / "whole")
+    with stopping(kind, 2):
+        weights(tmp_path / "parts")
+    parts = weights(tmp_path / "parts")[1]
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
 
 def test_an_untrained_driver_is_refused(tmp_path, driver):

@@ -1,0 +1,25 @@
+"""What tests of several methods need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import lightning
+import pytest
+
+
+@pytest.fixture
+def stopping(monkeypatch: pytest.MonkeyPatch) -> Callable:
+    """Return a context in which trainings of a module end after some steps, as a time limit ends them."""
+
+    @contextmanager
+    def stop(kind: type[lightning.LightningModule], steps: int) -> Iterator[None]:
+        def ends(self: lightning.LightningModule, *_: object) -> None:
+            self.trainer.should_stop = self.trainer.should_stop or self.global_step == steps
+
+        with monkeypatch.context() as patch:
+            patch.setattr(kind, "on_train_batch_end", ends)
+            yield
+
+    return stop
