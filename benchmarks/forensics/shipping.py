@@ -34,10 +34,10 @@ Tells whether a face is forged and draws where; learnt from labels of whole pict
 - **Trained on** the embedded forgery corpus: {data} Rendered people (MakeHuman CC0; no real person), forged by six
   families, through a delivery chain. {training}
 - **Calibrated on** the frames' scores of {manipulated} manipulated and {authentic} authentic validation clips of
-  {people} people that it did not learn from, error rate {rate:.0%} for either class, in each kind of footage (c23, c40) and
-  each family of forgeries. Photographs and short tracks are compared with means of as few frames. Probabilities: {method},
-  expected calibration error {error:.3f} (five folds of people). Faces whose features lie beyond those of the validation
-  faces get no answer.
+  {people} people that it did not learn from, error rate {rate:.0%} for either class, in each kind of footage (c23, c40)
+  and each family of forgeries. Photographs and short tracks are compared with means of as few frames. Probabilities:
+  {method}, expected calibration error {error:.3f} (five folds of people). Faces whose features lie beyond those of the
+  validation faces get no answer.
 - **Size**: {parameters:.2f} M parameters, half precision, {megabytes:.1f} MB.
 - **Measured** on test people (`benchmarks forensics CORPUS --section shipped`):
 
