@@ -30,7 +30,7 @@ from shared.zoo.checkpoints import folder_of
 def shipped_rows(shop: Workshop, name_or_dir: str | Path, status: str) -> Rows:
     """Return the figures of one finished FoCus: decisions at both qualities, maps, robustness, calibration."""
     detector = FocusDetector.from_pretrained(name_or_dir, shop.device)
-    title = "focus, shipped" if str(name_or_dir) == "focus" else "focus"
+    title = "focus"
     rows: Rows = []
     for quality in sorted(set(shop.material.quality.tolist())):
         rows += judged_rows(shop, [detector], title, status, ALL, quality=quality)

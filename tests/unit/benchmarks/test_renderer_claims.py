@@ -113,7 +113,8 @@ def test_the_product_composes_at_the_size_asked_for_what_the_network_decides_at_
         images = delivered(network, large, batch_size=13)
     finally:
         del network.predict
-    assert seen == 2 * [(13, 3, 64, 64)] and images.shape == (26, 3, 128, 128)
+    # at rest first: what moves there is taken away from all
+    assert seen == [(1, 3, 64, 64), *2 * [(13, 3, 64, 64)]] and images.shape == (26, 3, 128, 128)
     # made small, it is the picture that the network itself draws
     small = torch.nn.functional.interpolate(images, size=64, mode="area")
     own = rendered(network, read_subjects(evaluation_folder, 64)[0])
