@@ -56,7 +56,7 @@ def test_the_sample_pack_gives_pictures_of_three_people():
 )  # fmt: skip
 def test_make_has_a_command_for_each_file_and_a_reference_lies_beside_its_target(goal, says):
     root = Path(benchmarks.__file__).parents[1]
-    command = ["make", "--dry-run", *goal]
+    command = ["make", "--no-print-directory", "--dry-run", *goal]  # itself run by make, mostly
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=root)
     assert says in done.stdout.replace("\\\n\t", "").splitlines()[-1]
 
