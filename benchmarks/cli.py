@@ -183,6 +183,40 @@ def renderer_command(
     finish(result, claim_rows(judged, seed=seed, protocol=protocol, status=status), record)
 
 
+@app.command("flicker")
+def flicker_command(
+    corpus: Annotated[
+        Path, typer.Argument(help="Folder of a manifest; its test clips are redrawn.")
+    ],
+    weights: Annotated[
+        str, typer.Option(help="A shipped renderer, or the folder of a checkpoint.")
+    ] = "renderer",
+    people: People = 24,
+    size: Annotated[int, typer.Option(min=64, help="Side of the judged pictures, px.")] = 256,
+    seed: Seed = 0,
+    record: Record = None,
+) -> None:
+    """What trembles from frame to frame when a renderer redraws test clips, beside the true frames."""
+    from benchmarks.claims.renderer_flicker import flicker_rows
+    from synthesis.renderer.generator import Renderer
+
+    network = Renderer.from_pretrained(weights).network
+    result = RunRecord(
+        "benchmarks.flicker", settings={"people": people, "seed": seed, "size": size}
+    )
+    status, result.weights["renderer"] = standing(weights, "renderer")
+    subjects = footage(corpus, size, frames=None)[:people]
+    protocol = f"test clips of {corpus.name}, every frame, {size} px, composed as delivered"
+    result.notes.append(
+        "Pictures averaged over 4 px squares. Baseline: copies of the source picture. Truth: the true frames."
+    )
+    with bar("people judged") as progress:
+        rows = flicker_rows(
+            network, subjects, seed=seed, protocol=protocol, status=status, progress=progress
+        )
+    finish(result, rows, record)
+
+
 @app.command("warp")
 def warp_command(
     people: People = 24,
@@ -504,13 +538,13 @@ def held_out(folder: Path, people: int, looks: Path | None, size: int) -> list[A
     return read_subjects(folder, size, people)
 
 
-def footage(corpus: Path, size: int) -> list[Any]:
-    """Read the test clips of a corpus."""
+def footage(corpus: Path, size: int, frames: int | None = 16) -> list[Any]:
+    """Read the test clips of a corpus, so many frames of each or all."""
     from benchmarks.evaluation_set import subjects_of_corpus
     from shared.data.manifest import read_manifest
 
     with tempfile.TemporaryDirectory() as cache:
-        return subjects_of_corpus(read_manifest(corpus), size, Path(cache))
+        return subjects_of_corpus(read_manifest(corpus), size, Path(cache), frames=frames)
 
 
 def main() -> None:

@@ -287,9 +287,9 @@ def _framed(
 
 
 def subjects_of_corpus(
-    manifest: Manifest, size: int, cache: Path, *, frames: int = 16
+    manifest: Manifest, size: int, cache: Path, *, frames: int | None = 16
 ) -> list[Subject]:
-    """Make a subject of each person in the test split: of the first clip, evenly spaced frames.
+    """Make a subject of each person in the test split: of the first clip, evenly spaced frames or all.
 
     The source is the frame that looks most to the front with the mouth most closed.
 
@@ -297,7 +297,7 @@ def subjects_of_corpus(
         manifest: A corpus.
         size: Side, px.
         cache: Where decoded frames are kept.
-        frames: Frames a person.
+        frames: Frames a person; None: all of the clip, one after another.
     """
     clips, seen = [], set()
     for clip in manifest.where(split="test"):
@@ -310,7 +310,8 @@ def subjects_of_corpus(
     subjects = []
     for number, clip in enumerate(clips):
         rows = np.flatnonzero(bank.clip == number)
-        rows = rows[np.unique(np.linspace(0, len(rows) - 1, frames).astype(int))]
+        if frames is not None:
+            rows = rows[np.unique(np.linspace(0, len(rows) - 1, frames).astype(int))]
         focal, x, y = manifest.truth(clip).camera
         across, down = SIZE / np.array(clip.size)
         camera = Camera(float(focal * across), (float(x * across), float(y * down)))
