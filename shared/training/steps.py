@@ -6,6 +6,7 @@ is the training that was not stopped.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -62,7 +63,7 @@ class StepSeeds(Callback):
         torch.manual_seed(step_seed(self.seed, trainer.global_step, _NETWORK))
 
 
-class StepBatches(IterableDataset):
+class StepBatches(IterableDataset, ABC):
     """An endless stream of batches, each drawn by the seed and its number; workers take turns.
 
     Args:
@@ -80,9 +81,9 @@ class StepBatches(IterableDataset):
         """Return the batch of a step."""
         return self.draw(np.random.default_rng([self.seed, step]))
 
+    @abstractmethod
     def draw(self, rng: np.random.Generator) -> Batch:
         """Draw a batch."""
-        raise NotImplementedError
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield batches without end."""
