@@ -516,7 +516,7 @@ def tables_command(
         Path("docs") / "results.md"
     ),
 ) -> None:
-    """Write the tables of a results page from run records; nothing in them is typed by hand."""
+    """Write the tables of a results page from run records; the ladder's rows say which figures were noted by hand."""
     typer.echo(write_results(records, page))
 
 
