@@ -89,7 +89,7 @@ calibrate: setup  ## what FoCus' scores mean, from validation people: calibratio
 retrain-smoke: setup  ## every recipe in small, from nothing (minutes): do they still end in a checkpoint?
 	$(BIN)/python -m benchmarks.retrain
 
-bench: setup  ## measure speed and quality
+bench: setup  ## measure speed
 	$(BIN)/benchmarks speed
 
 clean:  ## delete what the other targets made, but for corpora and runs

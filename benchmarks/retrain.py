@@ -143,7 +143,8 @@ def _target_steps(folder: Path) -> list[Step]:
         Step(f"{kind} {part}", (*PROGRAMS["benchmarks"], "targets", "train", kind, "--data", data,
                                 "--out", str(folder / kind), "--part", part, "--device", "cpu",
                                 "--profile", "smoke"), f"{kind}/{part}/age-0002", _samples)
-        for kind, part in (("pixel", "members"), ("latent", "members"), ("latent", "reference"))
+        for kind in ("pixel", "latent")
+        for part in ("members", "reference")
     ]  # fmt: skip
 
 
