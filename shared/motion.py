@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.arrays import stored_arrays
 from shared.custody import write_atomic
 from shared.errors import InputError
 
@@ -38,6 +39,12 @@ MOUTH_UNITS: tuple[int, ...] = tuple(
     UNIT[name] for name in FACE_UNITS if name.startswith(("jaw", "mouth", "tongue", "cheekPuff"))
 )
 """The units that speech drives; the rest belongs to eyes, brows and nose."""
+
+SLOWEST, FASTEST = 1, 1000
+"""Frames a second of a motion. Below, a small file becomes millions of frames on another rate."""
+
+MOST_BYTES = 2**28
+"""Of a Motion file, unpacked: an hour at 120 frames a second in double precision takes 200 MB."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +83,10 @@ class Motion:
                     f"Motion.{name} holds values that are not finite", fix="repair those frames"
                 )
         object.__setattr__(self, "fps", Fraction(self.fps))
-        if self.fps <= 0:
-            raise InputError("Motion.fps must be positive", found=self.fps)
+        if not SLOWEST <= self.fps <= FASTEST:
+            raise InputError(
+                "Motion.fps is out of range", found=self.fps, expected=f"{SLOWEST} to {FASTEST}"
+            )
 
     def __len__(self) -> int:
         """Return the number of frames."""
@@ -113,9 +122,10 @@ class Motion:
 
         Raises:
             InputError: If the file is no Motion file or holds wrong shapes.
+            LimitExceeded: If it takes more than :data:`MOST_BYTES` unpacked.
         """
         try:
-            with np.load(path, allow_pickle=False) as data:
+            with stored_arrays(path, most=MOST_BYTES) as data:
                 fps = [Fraction(float(value)) for value in np.atleast_1d(data["fps"])]
                 rate = fps[0] if len(fps) == 1 else fps[0] / fps[1]
                 return cls(
@@ -135,12 +145,18 @@ class Motion:
                 fix="make one with Motion.save or `synthesis prepare`",
             ) from error
 
-    def resampled(self, fps: Fraction | int) -> Motion:
-        """Return the same motion on another frame rate, by linear interpolation."""
+    def resampled(self, fps: Fraction | int, *, most: int | None = None) -> Motion:
+        """Return the same motion on another frame rate, by linear interpolation.
+
+        Args:
+            fps: Frames a second of the result.
+            most: Make so many frames at most.
+        """
         target = Fraction(fps)
         if target == self.fps or len(self) < 2:
-            return Motion(self.rotation, self.translation, self.expression, target)
+            return Motion(self.rotation, self.translation, self.expression, target)[:most]
         frames = max(1, round(len(self) / self.fps * target))
+        frames = frames if most is None else min(frames, most)
         times = np.arange(frames) / float(target)
         own = np.arange(len(self)) / float(self.fps)
         rotation, translation, expression = (

@@ -6,15 +6,16 @@ import csv
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from shared.beside import writing
 from shared.custody import sha256_of, sha256_of_json
 from shared.errors import InputError, ToolkitError
+from shared.zoo.checkpoints import checkpoint_hash
 from synthesis.options import parse_option
 from synthesis.renderer.generator import Renderer
-from synthesis.talking_head import TalkOptions, talk
+from synthesis.talking_head import DEFAULT_POSE, METHODS, TalkOptions, talk
 
 FILES = ("photo", "audio", "pose_video", "pose")
 REQUIRED = ("photo", "audio", "out")
@@ -84,7 +85,7 @@ def run_jobs(
     """Run the jobs of a table one after the other.
 
     What was done is kept in ``jobs.jsonl`` beside the table; a row is done again only if it, a file that it names, the
-    renderer or the video itself is another one than last time.
+    renderer, the driver, the default pose or the video itself is another one than last time.
 
     Args:
         table: The CSV.
@@ -101,21 +102,37 @@ def run_jobs(
     rows, folder = read_jobs(table), Path(table).parent
     journal = folder / STATE_NAME
     finished = _finished(journal)
-    site = _Site(folder, Renderer.from_pretrained(renderer), finished, progress)
+    painter = Renderer.from_pretrained(renderer)
+    tools = {name: checkpoint_hash(name) for name in METHODS}
+    tools |= {"renderer": painter.sha256, "default pose": sha256_of(DEFAULT_POSE)}
+    site = _Site(folder, painter, tools, finished, progress)
     _append(journal, "")
     for number, row in enumerate(rows, 1):
         cells = {name: text.strip() for name, text in row.items() if name and text and text.strip()}
-        fingerprint = ""
+        made = _Made()
         try:
-            outcome, fingerprint = _run_row(number, cells, site)
+            outcome, made = _run_row(number, cells, site)
         except ToolkitError as error:
             outcome = JobOutcome(number, "failed", cells.get("out", ""), error.code, str(error))
         except Exception as error:
             # Whatever a damaged file provokes must not stop the other rows: it is written down.
             told = f"{type(error).__name__}: {error}"
             outcome = JobOutcome(number, "failed", cells.get("out", ""), "unexpected", told)
-        _append(journal, json.dumps({**outcome.__dict__, "fingerprint": fingerprint}) + "\n")
+        _append(journal, json.dumps({**asdict(outcome), **asdict(made)}) + "\n")
         yield outcome
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What a video was made of, and the video: two that are equal need not be made again.
+
+    Attributes:
+        fingerprint: Of the row, its files and the tools.
+        video: SHA-256 of the video.
+    """
+
+    fingerprint: str = ""
+    video: str = ""
 
 
 @dataclass
@@ -125,21 +142,23 @@ class _Site:
     Attributes:
         folder: Of the table.
         painter: The renderer.
-        finished: Video -> fingerprint of the row that made it last.
+        tools: Name -> SHA-256 of what every video is made with.
+        finished: Path of a video -> what the row that made it last left.
         progress: Of the row at work.
         taken: Video -> number of the row of this table that names it.
     """
 
     folder: Path
     painter: Renderer
-    finished: dict[str, str]
+    tools: dict[str, str]
+    finished: dict[str, _Made]
     progress: Callable[[int, int], None] | None
     taken: dict[str, int] = field(default_factory=dict)
 
 
-def _finished(journal: Path) -> dict[str, str]:
-    """Return video -> fingerprint of its last row; a line that was cut off when a run was killed tells nothing."""
-    found: dict[str, str] = {}
+def _finished(journal: Path) -> dict[str, _Made]:
+    """Return path of a video -> what its last row left; a line that was cut off when a run was killed tells nothing."""
+    found: dict[str, _Made] = {}
     try:
         lines = journal.read_text("utf-8", errors="replace").splitlines()
     except FileNotFoundError:
@@ -150,7 +169,7 @@ def _finished(journal: Path) -> dict[str, str]:
         try:
             held = json.loads(line)
             if held["state"] in ("done", "skipped"):
-                found[held["out"]] = held["fingerprint"]
+                found[held["out"]] = _Made(held["fingerprint"], held["video"])
         except (ValueError, KeyError, TypeError):
             continue
     return found
@@ -165,7 +184,7 @@ def _append(journal: Path, line: str) -> None:
         stream.write(line.encode())
 
 
-def _run_row(number: int, cells: dict[str, str], site: _Site) -> tuple[JobOutcome, str]:
+def _run_row(number: int, cells: dict[str, str], site: _Site) -> tuple[JobOutcome, _Made]:
     if missing := [name for name in REQUIRED if name not in cells]:
         raise InputError("a cell is empty", found=", ".join(missing), fix="fill it in")
     files = {name: site.folder / cells[name] for name in FILES if name in cells}
@@ -174,10 +193,10 @@ def _run_row(number: int, cells: dict[str, str], site: _Site) -> tuple[JobOutcom
     first = site.taken.setdefault(str(out.resolve()), number)
     if first != number:
         raise InputError("two rows name one video", found=f"{out}, of row {first}, too")
-    facts = {"cells": cells, "files": hashes, "renderer": site.painter.sha256}
-    fingerprint = sha256_of_json(facts)
-    if site.finished.get(str(out)) == fingerprint and out.is_file():
-        return JobOutcome(number, "skipped", str(out)), fingerprint
+    fingerprint = sha256_of_json({"cells": cells, "files": hashes, "tools": site.tools})
+    held = site.finished.get(str(out), _Made())
+    if held.fingerprint == fingerprint and out.is_file() and sha256_of(out) == held.video:
+        return JobOutcome(number, "skipped", str(out)), held
     options = {
         name: parse_option(name, text)
         for name, text in cells.items()
@@ -187,4 +206,4 @@ def _run_row(number: int, cells: dict[str, str], site: _Site) -> tuple[JobOutcom
         files["photo"], files["audio"], out, pose_video=files.get("pose_video"), pose=files.get("pose"),
         renderer=site.painter, progress=site.progress, **options,
     )  # fmt: skip
-    return JobOutcome(number, "done", str(out)), fingerprint
+    return JobOutcome(number, "done", str(out)), _Made(fingerprint, sha256_of(out))

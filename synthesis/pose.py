@@ -39,9 +39,9 @@ class ReferencePose:
     held: list[int] = field(default_factory=list)
 
 
-def pose_from_file(path: str | Path, fps: Fraction) -> ReferencePose:
-    """Read a Motion file, resampled to ``fps``."""
-    return ReferencePose(Motion.load(path).resampled(fps))
+def pose_from_file(path: str | Path, fps: Fraction, *, most: int | None = None) -> ReferencePose:
+    """Read a Motion file, resampled to ``fps``, of which ``most`` frames are taken at most."""
+    return ReferencePose(Motion.load(path).resampled(fps, most=most))
 
 
 def pose_from_video(path: str | Path, fps: Fraction, *, most: int | None = None) -> ReferencePose:

@@ -19,7 +19,7 @@ from shared.media.audio import audio_duration, is_silent, stream_audio
 from shared.media.video import VideoWriter
 from shared.motion import MOUTH_UNITS, UNIT, Motion
 from synthesis.opt.generator import OptDriver
-from synthesis.opt.pose import slider_pose
+from synthesis.opt.pose import SMOOTHING, slider_pose
 from synthesis.pose import pose_from_file, pose_from_video
 from synthesis.provenance import comment_of, is_record, marked, record_path
 from synthesis.renderer.generator import Renderer
@@ -270,7 +270,7 @@ def reference_pose(
         choice: The options.
         pose_video: Whose head motion is taken over.
         pose: A Motion, or its file.
-        most: Frames of the video that are looked at, at most.
+        most: Frames that are needed; no more are made.
 
     Raises:
         InputError: If more than one pose is asked for.
@@ -286,7 +286,9 @@ def reference_pose(
     if isinstance(pose, Motion):
         return pose, []
     if pose_video is None:
-        return pose_from_file(pose or DEFAULT_POSE, choice.fps).motion, []
+        # the last frames are smoothed with those that follow them
+        enough = None if most is None else most + SMOOTHING
+        return pose_from_file(pose or DEFAULT_POSE, choice.fps, most=enough).motion, []
     reference = pose_from_video(pose_video, choice.fps, most=most)
     held = reference.held
     notes = [f"pose held in {len(held)} frames without a face: {_ranges(held)}"] if held else []

@@ -289,7 +289,7 @@ def ablate(
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     bank = load_bank(corpus.where(split="train"), size, folder / "cache")
-    learnt = [clip.id for clip in corpus.where(split="train")]
+    learnt = corpus.where(split="train").sha256()
     shown = [int(subject.bank.frames.astype(np.int64).sum()) for subject in subjects]
     plan = _plan(
         folder / "plan.json", minutes, bank, config, size=size, batch_size=batch_size, seed=seed,

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.targets.pictures import PARTS, Pictures, joined, part_of
+from shared.errors import InputError
 from shared.motion import FACE_UNITS, UNIT
 
 FIRST_SEED = 20_000_000
@@ -150,10 +151,13 @@ def render_portraits(
         looks: Folder of MakeHuman's looks, or None: all painted.
         processes: Processes that render.
         progress: Called with (portraits done, portraits).
+
+    Raises:
+        InputError: If ``out`` holds portraits of another number or size; with which looks they were made is not told.
     """
     target = Path(out)
     if target.is_file():
-        return target
+        return _require(target, count, size)
     seeds = plan(count)
     pieces = target.with_suffix("") / f"{size}px-{'painted' if looks is None else 'looks'}"
     pieces.mkdir(parents=True, exist_ok=True)
@@ -168,6 +172,18 @@ def render_portraits(
             if progress:
                 progress(len(tasks) - len(missing) + done, len(tasks))
     joined([Pictures.load(task[3]) for task in tasks]).checked().save(target)
+    return target
+
+
+def _require(target: Path, count: int, size: int) -> Path:
+    """Return a file that was made before, if it holds what is asked for."""
+    held = Pictures.load(target)
+    found = ([held.parts.count(part) for part in PARTS], held.images.shape[1])
+    if found != ([count] * len(PARTS), size):
+        raise InputError(
+            f"{target} holds other portraits", found=f"{found[0]} a part of {found[1]} px",
+            expected=f"{count} a part of {size} px", fix="choose another file, or remove this one",
+        )  # fmt: skip
     return target
 
 

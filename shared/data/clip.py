@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.arrays import stored_arrays
 from shared.beside import replacing, writing
 from shared.errors import InputError
 from shared.motion import Motion
@@ -130,8 +131,12 @@ class Truth:
 
     @classmethod
     def load(cls, path: str | Path) -> Truth:
-        """Read a truth file."""
-        with np.load(path, allow_pickle=False) as data:
+        """Read a truth file.
+
+        Raises:
+            LimitExceeded: If its arrays take too much memory.
+        """
+        with stored_arrays(path) as data:
             fps = Fraction(int(data["fps"][0]), int(data["fps"][1]))
             motion = Motion(
                 data["rotation"], data["translation"], data["expression"].astype(np.float32), fps

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -70,27 +71,42 @@ def decoding(path: str | Path) -> Iterator[None]:
         ) from error
 
 
-def decoded_frames(container: Any, stream: Any, complaints: list[str]) -> Iterator[Any]:
-    """Give every frame of a stream that can be decoded; what cannot is told in ``complaints``.
+@dataclass
+class Damage:
+    """What of a stream could not be decoded.
 
-    A damaged packet is left out; a container that cannot be read on ends the stream.
+    Attributes:
+        count: Packets and pictures; a number, as a long file may hold any number of them.
     """
+
+    count: int = 0
+
+
+def decoded_frames(container: Any, stream: Any, damage: Damage) -> Iterator[Any]:
+    """Give every frame of a stream that can be decoded; what cannot is counted in ``damage``.
+
+    A damaged packet is left out, and so is a damaged picture; of sound that was cut short, what is there is good. A
+    container that cannot be read on ends the stream.
+    """
+    pictures = stream.type == "video"
     packets = container.demux(stream)
     while True:
         try:
             packet = next(packets, None)
-        except av.error.FFmpegError as error:
-            complaints.append(str(error))
+        except av.error.FFmpegError:
+            damage.count += 1
             return
         if packet is None:
             return
         try:
             frames = packet.decode()
-        except av.error.FFmpegError as error:
-            complaints.append(str(error))
+        except av.error.FFmpegError:
+            damage.count += 1
             continue
-        complaints.extend("corrupt frame" for frame in frames if frame.is_corrupt)
-        yield from frames
+        for frame in frames:
+            damage.count += frame.is_corrupt
+            if not (pictures and frame.is_corrupt):
+                yield frame
 
 
 def count_packets(path: str | Path) -> int:

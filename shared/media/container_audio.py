@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import InputError
-from shared.media.container import decoded_frames, start_of, video_stream
+from shared.media.container import Damage, decoded_frames, start_of, video_stream
 from shared.media.timing import LONG_HOLD, LONGEST_HOLD, MOST_HELD
 
 Samples = NDArray[np.float32]
@@ -40,7 +40,7 @@ def container_blocks(path: str | Path, container: Any) -> Iterator[tuple[int, Sa
     stream = container.streams.audio[0]
     placed: _Placed | None = None
     # A damaged packet leaves a gap, which the next time stamp turns into silence.
-    for frame in decoded_frames(container, stream, []):
+    for frame in decoded_frames(container, stream, Damage()):
         if placed is None:
             placed = _Placed(
                 frame.sample_rate, _origin(container), _end(container, stream, frame.sample_rate)

@@ -10,7 +10,7 @@ from typing import Any
 
 import av.error
 
-from shared.media.container import decoded_frames
+from shared.media.container import Damage, decoded_frames
 
 Timed = tuple[Fraction, Any]
 """(seconds from the first frame, PyAV's frame)."""
@@ -34,7 +34,7 @@ def _key_times(stream: Any) -> list[Fraction]:
 
 
 def sought_frames(
-    container: Any, stream: Any, duration: Fraction, count: int, complaints: list[str]
+    container: Any, stream: Any, duration: Fraction, count: int, damage: Damage
 ) -> Iterator[Timed]:
     """Give at most ``count`` frames, one in each of as many equal stretches of time.
 
@@ -46,7 +46,7 @@ def sought_frames(
         stream: Of it, with an index (:func:`key_times`).
         duration: Of the stream, seconds.
         count: Stretches.
-        complaints: Gets what cannot be decoded.
+        damage: Counts what cannot be decoded.
     """
     keys, step = _key_times(stream), duration / count
     origin = stream.start_time or 0
@@ -63,10 +63,10 @@ def sought_frames(
         if position is None or keys[place] > position:
             try:
                 container.seek(entries[place], stream=stream, backward=True)
-            except av.error.FFmpegError as error:
-                complaints.append(str(error))
+            except av.error.FFmpegError:
+                damage.count += 1
                 return
-            frames = decoded_frames(container, stream, complaints)
+            frames = decoded_frames(container, stream, damage)
         for frame in frames:
             if frame.pts is None:
                 continue

@@ -20,6 +20,7 @@ from shared.errors import InputError, LimitExceeded
 from shared.media.container import (
     CONVERSION,
     MAX_FRAME_PIXELS,
+    Damage,
     decoded_frames,
     moving_streams,
     open_container,
@@ -95,7 +96,8 @@ def probe(path: str | Path, *, max_pixels: int = MAX_FRAME_PIXELS) -> VideoInfo:
         videos = len(moving_streams(container))
     # Opened anew: not every container can be wound back after the look at its packets.
     with open_container(path, max_pixels=max_pixels) as container:
-        first = next(decoded_frames(container, _stream_of(path, container, max_pixels), []), None)
+        stream = _stream_of(path, container, max_pixels)
+        first = next(decoded_frames(container, stream, Damage()), None)
         if first is None:
             raise InputError(
                 f"{path} holds no frame that can be decoded", fix="get a whole copy of it"
@@ -157,7 +159,7 @@ class VideoReader:
         self._fps = None if fps is None else Fraction(fps)
         self._key_frames_only = key_frames_only
         self._max_pixels = max_pixels
-        self._complaints: list[str] = []
+        self._damage = Damage()
         self.reached = 0.0
         self.goes_on = False
         self._running: list[Generator[tuple[float, Frame], None, None]] = []
@@ -165,7 +167,7 @@ class VideoReader:
     @property
     def damaged(self) -> int:
         """How many packets and frames of the latest iteration were broken."""
-        return len(self._complaints)
+        return self._damage.count
 
     def __enter__(self) -> VideoReader:
         """Return the reader itself."""
@@ -202,7 +204,7 @@ class VideoReader:
     def _begin(
         self, frames: Generator[tuple[float, Frame], None, None]
     ) -> Iterator[tuple[float, Frame]]:
-        self._complaints = []
+        self._damage = Damage()
         self.reached, self.goes_on = 0.0, False
         self._running = [frames]
         return frames
@@ -221,7 +223,7 @@ class VideoReader:
 
     def _noted(self, container: Any, stream: Any) -> Iterator[tuple[Fraction, Fraction, Any]]:
         """Decode from the start and note how far that came."""
-        decoded = decoded_frames(container, stream, self._complaints)
+        decoded = decoded_frames(container, stream, self._damage)
         for time, own, frame in _timed(decoded, stream, 1 / self.info.fps):
             self.reached = self._end_of(time, frame, stream)
             yield time, own, frame
@@ -237,7 +239,7 @@ class VideoReader:
             if duration > 0 and (keys := key_times(container, stream)):
                 # a header that says too little hides nothing that the index knows
                 duration = max(duration, keys[-1] + 1 / self.info.fps)
-                found = sought_frames(container, stream, duration, count, self._complaints)
+                found = sought_frames(container, stream, duration, count, self._damage)
                 for time, frame in found:
                     self.reached = self._end_of(time, frame, stream)
                     yield float(time), self._upright(frame)

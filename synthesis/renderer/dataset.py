@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from shared.custody import sha256_of_json
 from shared.data.manifest import Manifest
 from shared.errors import InputError
 from shared.face.camera import Camera, rotation_matrix
-from shared.face.head_model import HeadModel
+from shared.face.head_model import HEAD_MODEL_SHA256, HeadModel
 from shared.media.video import VideoReader
 from shared.motion import Motion
 from shared.training.steps import StepBatches
@@ -75,6 +74,8 @@ def load_bank(
 ) -> FrameBank:
     """Decode the video clips of a manifest to ``size`` px squares, or read the earlier result from ``cache``.
 
+    The earlier result is that of the same rows, sizes of files and head model, which projected the points.
+
     Raises:
         InputError: If no clip has both a video and a truth file.
     """
@@ -84,10 +85,9 @@ def load_bank(
             "no clip has a video and a truth file",
             fix="build a corpus with video, or run `synthesis prepare`",
         )
-    key = hashlib.sha256(
-        json.dumps([size, SKULL, *(clip.to_json() for clip in clips)]).encode()
-    ).hexdigest()[:16]
-    folder = cache / f"frames-{key}"
+    shown = Manifest(manifest.root, tuple(clips)).sha256()
+    key = sha256_of_json([size, SKULL, HEAD_MODEL_SHA256, shown])
+    folder = cache / f"frames-{key[:16]}"
     if not (folder / "done").exists():
         _decode(manifest, clips, size, folder, progress)
     arrays = {path.stem: np.load(path, mmap_mode="r") for path in folder.glob("*.npy")}

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.arrays import stored_arrays
 from shared.custody import write_atomic
 from shared.data.clip import Clip
 from shared.data.manifest import Manifest
@@ -44,9 +45,10 @@ class Known:
 
         Raises:
             InputError: If it is missing or another kind of file.
+            LimitExceeded: If its arrays take too much memory.
         """
         try:
-            with np.load(path, allow_pickle=False) as data:
+            with stored_arrays(path) as data:
                 return cls(data["masks"], data["landmarks"].astype(np.float32))
         except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
             raise InputError(f"{path} holds no masks", found=error, fix="build it again") from error

@@ -7,6 +7,7 @@ import torch
 
 from benchmarks.claims.renderer_ablations import VARIANTS, ablate, build
 from benchmarks.evaluation_set import read_subjects
+from shared.data.manifest import Manifest
 from shared.errors import InputError
 from shared.face.head_model import LANDMARKS_478
 from shared.layers.warp import identity_grid
@@ -130,7 +131,7 @@ def test_only_the_perceptual_variant_pays_for_it_and_all_begin_alike():
 
 
 def test_the_experiment_trains_judges_and_reads_back_what_is_done(
-    corpus, evaluation_folder, tmp_path
+    corpus, evaluation_folder, tmp_path, monkeypatch
 ):
     subjects = read_subjects(evaluation_folder, 32)
     begun = []
@@ -149,3 +150,6 @@ def test_the_experiment_trains_judges_and_reads_back_what_is_done(
     assert len(begun) == 2
     with pytest.raises(InputError, match="another experiment"):
         ablate(corpus, 1e-4, tmp_path, subjects, **{**settings, "batch_size": 3})
+    monkeypatch.setattr(Manifest, "sha256", lambda self: "other videos")
+    with pytest.raises(InputError, match="another experiment"):
+        ablate(corpus, 1e-4, tmp_path, subjects, **settings)

@@ -50,6 +50,33 @@ def test_another_renderer_makes_it_anew(table):
     assert table(line, renderer="second") == ["skipped"]
 
 
+def test_another_video_in_its_place_is_made_anew(table, tmp_path):
+    line = "me.png,a.wav,a.mp4,256,"
+    assert table(line) == ["done"]
+    (tmp_path / "a.mp4").write_text("another")
+    assert table(line) == ["done"]
+    assert (tmp_path / "a.mp4").read_text() == "256"
+
+
+def test_another_driver_or_default_pose_makes_it_anew(table, tmp_path, monkeypatch):
+    line = "me.png,a.wav,a.mp4,,"
+    assert table(line) == ["done"]
+    monkeypatch.setattr(jobs, "checkpoint_hash", lambda name: "another")
+    assert [table(line), table(line)] == [["done"], ["skipped"]]
+    (tmp_path / "pose.npz").write_bytes(b"another")
+    monkeypatch.setattr(jobs, "DEFAULT_POSE", tmp_path / "pose.npz")
+    assert [table(line), table(line)] == [["done"], ["skipped"]]
+
+
+def test_a_journal_that_knows_no_hash_of_its_videos_is_not_believed(table, tmp_path):
+    journal, line = tmp_path / STATE_NAME, "me.png,a.wav,a.mp4,,"
+    table(line)
+    held = json.loads(journal.read_text())
+    del held["video"]
+    journal.write_text(json.dumps(held) + "\n")
+    assert table(line) == ["done"]
+
+
 def test_two_rows_that_name_one_video(table, tmp_path):
     assert table("me.png,a.wav,a.mp4,256,", "me.png,a.wav,./a.mp4,512,") == ["done", "failed"]
     assert (tmp_path / "a.mp4").read_text() == "256"

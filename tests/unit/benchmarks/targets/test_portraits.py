@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.targets.pictures import PARTS, part_of
-from benchmarks.targets.portraits import Pose, plan, portrait, sample_pose
+from benchmarks.targets.pictures import PARTS, Pictures, part_of
+from benchmarks.targets.portraits import Pose, plan, portrait, render_portraits, sample_pose
+from shared.errors import InputError
 from shared.motion import UNIT
 
 
@@ -29,6 +30,17 @@ def test_poses_repeat_and_vary():
     first, again, other = sample_pose(1), sample_pose(1), sample_pose(2)
     np.testing.assert_array_equal(first.rotation, again.rotation)
     assert not np.array_equal(first.rotation, other.rotation)
+
+
+@pytest.mark.parametrize(("count", "size"), [(1, 8), (2, 16)])
+def test_a_file_answers_only_what_it_holds(tmp_path, count, size):
+    names = tuple(f"p{seed:05d}" for seed in plan(2))
+    parts = tuple(part_of(name) for name in names)
+    images = np.zeros((6, 8, 8, 3), np.uint8)
+    path = Pictures(images, names, names, parts, "").save(tmp_path / "a.npz")
+    assert render_portraits(path, count=2, size=8) == path
+    with pytest.raises(InputError, match=f"{count} a part of {size} px"):
+        render_portraits(path, count=count, size=size)
 
 
 @pytest.mark.corpus

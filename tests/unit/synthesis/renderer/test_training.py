@@ -8,11 +8,13 @@ import pytest
 import torch
 
 import shared.data.marionette
+from shared.data.clip import Clip
 from shared.data.manifest import Manifest, read_manifest
 from shared.errors import InputError, WeightsError
 from shared.face.head_model import HeadModel
 from shared.media.image import read_image
 from shared.training.run import Budget, fit
+from synthesis.renderer import dataset
 from synthesis.renderer.augment import Augment, mirrored_points, mirrored_units
 from synthesis.renderer.config import PRESETS
 from synthesis.renderer.dataset import FrameBank, PairBatches, gather, load_bank
@@ -202,3 +204,32 @@ def test_a_validated_training_leaves_pictures_of_what_it_draws(bank, tmp_path):
 def test_an_unknown_profile_is_refused(sample, tmp_path):
     with pytest.raises(InputError, match="profile"):
         train_renderer(sample, tmp_path, profile="huge")
+
+
+def test_frames_are_decoded_anew_when_a_video_or_the_head_model_is_another_one(
+    tmp_path, monkeypatch
+):
+    decoded = []
+
+    def decode(manifest, clips, size, folder, progress):
+        decoded.append(folder)
+        folder.mkdir(parents=True)
+        for name in ("frames", "points", "expression", "angles", "depth", "clip"):
+            np.save(folder / f"{name}.npy", np.zeros(1))
+        (folder / "done").touch()
+
+    monkeypatch.setattr(dataset, "_decode", decode)
+    for name in ("a.mp4", "a.npz"):
+        (tmp_path / name).write_bytes(b"first")
+    clip = Clip("a", "exercise", "train", "p", video="a.mp4", truth="a.npz")
+    corpus = Manifest(tmp_path, (clip,))
+
+    def times() -> int:
+        load_bank(corpus, 64, tmp_path / "cache")
+        return len(decoded)
+
+    assert [times(), times()] == [1, 1]
+    (tmp_path / "a.mp4").write_bytes(b"another")
+    assert times() == 2
+    monkeypatch.setattr(dataset, "HEAD_MODEL_SHA256", "another")
+    assert times() == 3
