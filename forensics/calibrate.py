@@ -11,7 +11,11 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from forensics.folds import Persons
     from forensics.known_tracks import KnownTrack
+    from shared.data.clip import Clip
 
 Item = TypeVar("Item")
 
@@ -84,7 +88,8 @@ def calibrate_checkpoint(
     detector = FocusDetector.from_pretrained(checkpoint, device)
     manipulated: list[list[KnownTrack]] = []
     authentic: list[list[KnownTrack]] = []
-    features = []
+    features: list[NDArray[np.float32]] = []
+    shown: list[Persons] = []
     for corpus in corpora:
         clips = read_manifest(corpus).where(split=SPLIT)
         faces = read_prepared(clips)
@@ -99,8 +104,14 @@ def calibrate_checkpoint(
         manipulated += large_enough(list(tracks.values()), needed(error_rate))
         if found.features is not None:
             features.append(found.features)
-    familiar = Familiarity.of(np.concatenate(features)) if features else None
+            shown += [persons_of(clips.clips[number]) for number in faces.videos]
+    familiar = Familiarity.of(np.concatenate(features), shown) if features else None
     return write_calibration(checkpoint, manipulated, authentic, error_rate, familiar)
+
+
+def persons_of(clip: Clip) -> Persons:
+    """Return everybody whom a clip of extracted faces shows, first the one who is seen."""
+    return tuple(clip.extra.get("persons") or (clip.person,))
 
 
 def large_enough(kinds: list[list[Item]], least: int) -> list[list[Item]]:
