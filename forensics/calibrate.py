@@ -48,9 +48,11 @@ def calibrate_command(
     written = calibrate_checkpoint(checkpoint, corpus, error_rate=error_rate, device=device)
     found = read_calibration(checkpoint)
     if found is not None:
+        reliable = reliability(found)
         Console().print(
             f"{written}: {len(found.positives)} manipulated and {len(found.negatives)} authentic videos, "
-            f"{found.method}, expected calibration error {reliability(found).error:.3f}",
+            f"{found.method}, expected calibration error {reliable.error:.3f} "
+            f"(held out together: {reliable.held_out})",
             markup=False, highlight=False, soft_wrap=True,
         )  # fmt: skip
 
@@ -62,6 +64,9 @@ def calibrate_checkpoint(
 
     Each family of forgeries is a kind of its own, if it has videos enough: who examines a file does not know the
     family, and one that the detector does not see must not be called authentic because it sees the others.
+
+    What tells how good the fit is holds out everybody whom a video links with another. Where donors link nearly all
+    people of the split, only the person seen is held out; ``held_out`` in the file and :mod:`forensics.folds` tell.
 
     Args:
         checkpoint: Folder of a trained FoCus.
@@ -99,7 +104,7 @@ def calibrate_checkpoint(
             clip = clips.clips[number]
             scores = tuple(found.scores[faces.videos == number].tolist())
             family = clip.extra["family"] if is_forged(clip) else AUTHENTIC
-            tracks[family].append(KnownTrack(clip.person, scores))
+            tracks[family].append(KnownTrack(persons_of(clip), scores))
         authentic.append(tracks.pop(AUTHENTIC, []))
         manipulated += large_enough(list(tracks.values()), needed(error_rate))
         if found.features is not None:

@@ -23,7 +23,7 @@ FOLDS = 5
 MOST = 0.5
 """Share of a class that one group may hold: more could not be judged by what is left. Ours."""
 
-EVERYBODY = "everybody in a video and all whom videos link with them"
+EVERYBODY = "everybody named with a video, and all whom videos link"
 SEEN = "the person seen, but not those who lent a face or a mouth"
 AT_RANDOM = "examples at random"
 

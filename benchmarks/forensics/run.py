@@ -39,11 +39,13 @@ def shipped_rows(shop: Workshop, name_or_dir: str | Path, status: str) -> Rows:
     if calibration is not None:
         known = read_familiarity(folder_of(name_or_dir))
         rows += answered(shop, detector, calibration, title, status, known)
+        reliable = reliability(calibration)
         rows.append(
             row(
-                f"expected calibration error: {title}", reliability(calibration).error, status=status,
+                f"expected calibration error: {title}", reliable.error, status=status,
                 n=len(calibration.positives) + len(calibration.negatives),
-                protocol="tracks of validation people, five folds", note=calibration.method,
+                protocol=f"tracks of validation people, five folds; held out together: {reliable.held_out}",
+                note=calibration.method,
             )
         )  # fmt: skip
     maps = FocusMaps(detector)

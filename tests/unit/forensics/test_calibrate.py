@@ -16,6 +16,7 @@ from forensics.focus.config import PROFILES
 from forensics.focus.network import FocusNetwork
 from forensics.focus.recipes import export
 from forensics.focus.training import FocusModule
+from forensics.folds import EVERYBODY
 from forensics.inspection.familiarity import Familiarity
 from forensics.inspection.judge import open_judge
 from forensics.prepared_faces import KIND
@@ -64,7 +65,8 @@ def test_a_calibrated_checkpoint_may_answer(faces, checkpoint):
     written = calibrate_checkpoint(checkpoint, [faces])
     held = json.loads(written.read_text())
     assert [tracks_of(held[name]) for name in ("manipulated", "authentic")] == [[20], [20]]
-    assert held["authentic"][0]["people"] == [f"p{number}" for number in range(0, 40, 2)]
+    assert held["authentic"][0]["people"] == [[f"p{number}"] for number in range(0, 40, 2)]
+    assert held["held_out"] == EVERYBODY
     opened = open_judge(checkpoint)
     assert opened.reason is None
     assert opened.judge.calibration.method == held["method"]
@@ -109,7 +111,8 @@ def test_faces_are_known_with_all_whom_their_videos_show(faces, checkpoint, tmp_
         place = str(faces / clip.extra["faces"])
         rows.append(replace(clip, extra={**clip.extra, "faces": place, **more}))
     write_manifest(tmp_path, rows)
-    calibrate_checkpoint(checkpoint, [tmp_path, faces])
+    held = json.loads(calibrate_checkpoint(checkpoint, [tmp_path, faces]).read_text())
+    assert held["manipulated"][0]["people"][0] == ["p1", "donor"]
     assert told[:3] == [("p0",), ("p1", "donor"), ("p2",)] and told[40:42] == [("p0",), ("p1",)]
 
 

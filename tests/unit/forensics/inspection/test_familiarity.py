@@ -73,7 +73,7 @@ def test_features_that_are_none_are_refused():
 
 def test_a_calibration_brings_what_it_knows(tmp_path):
     low, high = (
-        [KnownTrack(f"p{n}", (score,)) for n, score in enumerate(np.linspace(*row, 40))]
+        [KnownTrack((f"p{n}",), (score,)) for n, score in enumerate(np.linspace(*row, 40))]
         for row in ((0, 0.4), (0.6, 1))
     )
     learnt = Familiarity.of(np.random.default_rng(0).normal(size=(50, 3)))
