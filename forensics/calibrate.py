@@ -11,7 +11,11 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from forensics.folds import Persons
     from forensics.known_tracks import KnownTrack
+    from shared.data.clip import Clip
 
 Item = TypeVar("Item")
 
@@ -44,9 +48,11 @@ def calibrate_command(
     written = calibrate_checkpoint(checkpoint, corpus, error_rate=error_rate, device=device)
     found = read_calibration(checkpoint)
     if found is not None:
+        reliable = reliability(found)
         Console().print(
             f"{written}: {len(found.positives)} manipulated and {len(found.negatives)} authentic videos, "
-            f"{found.method}, expected calibration error {reliability(found).error:.3f}",
+            f"{found.method}, expected calibration error {reliable.error:.3f} "
+            f"(held out together: {reliable.held_out})",
             markup=False, highlight=False, soft_wrap=True,
         )  # fmt: skip
 
@@ -58,6 +64,9 @@ def calibrate_checkpoint(
 
     Each family of forgeries is a kind of its own, if it has videos enough: who examines a file does not know the
     family, and one that the detector does not see must not be called authentic because it sees the others.
+
+    What tells how good the fit is holds out everybody whom a video links with another. Where donors link nearly all
+    people of the split, only the person seen is held out; ``held_out`` in the file and :mod:`forensics.folds` tell.
 
     Args:
         checkpoint: Folder of a trained FoCus.
@@ -84,7 +93,8 @@ def calibrate_checkpoint(
     detector = FocusDetector.from_pretrained(checkpoint, device)
     manipulated: list[list[KnownTrack]] = []
     authentic: list[list[KnownTrack]] = []
-    features = []
+    features: list[NDArray[np.float32]] = []
+    shown: list[Persons] = []
     for corpus in corpora:
         clips = read_manifest(corpus).where(split=SPLIT)
         faces = read_prepared(clips)
@@ -94,13 +104,19 @@ def calibrate_checkpoint(
             clip = clips.clips[number]
             scores = tuple(found.scores[faces.videos == number].tolist())
             family = clip.extra["family"] if is_forged(clip) else AUTHENTIC
-            tracks[family].append(KnownTrack(clip.person, scores))
+            tracks[family].append(KnownTrack(persons_of(clip), scores))
         authentic.append(tracks.pop(AUTHENTIC, []))
         manipulated += large_enough(list(tracks.values()), needed(error_rate))
         if found.features is not None:
             features.append(found.features)
-    familiar = Familiarity.of(np.concatenate(features)) if features else None
+            shown += [persons_of(clips.clips[number]) for number in faces.videos]
+    familiar = Familiarity.of(np.concatenate(features), shown) if features else None
     return write_calibration(checkpoint, manipulated, authentic, error_rate, familiar)
+
+
+def persons_of(clip: Clip) -> Persons:
+    """Return everybody whom a clip of extracted faces shows, first the one who is seen."""
+    return tuple(clip.extra.get("persons") or (clip.person,))
 
 
 def large_enough(kinds: list[list[Item]], least: int) -> list[list[Item]]:

@@ -29,6 +29,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
+from forensics.folds import Persons
 from forensics.verdict import OPPOSITE, Decision, Reason, Threshold
 from shared.errors import InputError
 
@@ -78,7 +79,7 @@ class Calibration:
         steps: ``(2, K)`` increasing scores and their probabilities, with straight lines between them; None: the
             logistic curve of slope and intercept.
         kinds: The positives' and the negatives' kinds, the increasing scores of each.
-        people: Whom each of the positives and of the negatives shows; None: not known.
+        people: Everybody whom each of the positives and of the negatives shows; None: not known.
         frames: Each score is the mean of so many; None: it is no mean.
         shorter: Number of scores -> the calibration of means of so few; a mean of few scatters more.
     """
@@ -91,7 +92,7 @@ class Calibration:
     intercept: float
     steps: NDArray[np.float64] | None = None
     kinds: tuple[Kinds, Kinds] = ((), ())
-    people: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+    people: tuple[tuple[Persons, ...], tuple[Persons, ...]] | None = None
     frames: int | None = None
     shorter: Mapping[int, Calibration] = field(default_factory=dict)
 

@@ -6,23 +6,22 @@ Reference: Naeini, Cooper, Hauskrecht, "Obtaining well calibrated probabilities 
 Both classes weigh alike, for the probabilities are those of answers that were equally likely beforehand.
 
 Examples that had no part in a fit must not resemble those that had. All that shows one person is therefore held out
-together, and where nobody knows whom they show, they are dealt at random: sorted scores dealt in turn would give each
-fold the mirror image of the others, and an error near 0 whatever the fit is worth.
+together (see :mod:`forensics.folds`), and where nobody knows whom they show, they are dealt at random: sorted scores
+dealt in turn would give each fold the mirror image of the others, and an error near 0 whatever the fit is worth.
 """
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forensics.calibration import Calibration, Method, calibrate
+from forensics.folds import FOLDS, Folds, deal, deal_at_random
 from shared.errors import InputError
 
 BINS = 10
-FOLDS = 5
 METHODS: tuple[Method, ...] = ("platt", "isotonic")
 
 
@@ -34,11 +33,13 @@ class Reliability:
         predicted: ``(B,)`` mean probability in each bin that is not empty.
         observed: ``(B,)`` share of examples for which the direction is right, both classes weighing alike.
         weight: ``(B,)`` share of all examples in the bin; sums to 1.
+        held_out: What was held out together, in words.
     """
 
     predicted: NDArray[np.float64]
     observed: NDArray[np.float64]
     weight: NDArray[np.float64]
+    held_out: str = ""
 
     @property
     def error(self) -> float:
@@ -50,6 +51,7 @@ def reliability(known: Calibration, *, folds: int = FOLDS, bins: int = BINS) -> 
     """Return how reliable the probabilities of a calibration are, on examples that had no part in fitting them.
 
     The known people are dealt into folds, or the examples at random; each fold gets probabilities fitted on the others.
+    ``held_out`` tells whether those who lent a face were held out with whom they lent it to.
 
     Args:
         known: The calibration.
@@ -69,7 +71,9 @@ def reliability(known: Calibration, *, folds: int = FOLDS, bins: int = BINS) -> 
     dealt = _dealt(known, folds)
     chances, truth, weights = [], [], []
     for fold in range(folds):
-        right, wrong = (scores[deal != fold] for scores, deal in zip(classes, dealt, strict=True))
+        right, wrong = (
+            scores[deals != fold] for scores, deals in zip(classes, dealt.numbers, strict=True)
+        )
         if min(len(right), len(wrong)) < 2:
             raise InputError(
                 "too few people to tell how reliable the probabilities are",
@@ -78,12 +82,15 @@ def reliability(known: Calibration, *, folds: int = FOLDS, bins: int = BINS) -> 
         # the rate decides nothing here but how few examples are refused
         rate = max(known.error_rate, 1 / (min(len(right), len(wrong)) + 1))
         fitted = calibrate(right, wrong, known.direction, error_rate=rate, method=known.method)
-        for label, (scores, deal) in enumerate(zip(classes[::-1], dealt[::-1], strict=True)):
-            held = scores[deal == fold]
+        for label, (scores, deals) in enumerate(
+            zip(classes[::-1], dealt.numbers[::-1], strict=True)
+        ):
+            held = scores[deals == fold]
             chances += [fitted.probability(score) for score in held]
             truth += [label] * len(held)
             weights += [0.5 / len(scores)] * len(held)
-    return _binned(np.array(chances), np.array(truth, float), np.array(weights), bins)
+    found = _binned(np.array(chances), np.array(truth, float), np.array(weights), bins)
+    return replace(found, held_out=dealt.held_out)
 
 
 def best_fitted(known: Calibration) -> Calibration:
@@ -98,23 +105,11 @@ def best_fitted(known: Calibration) -> Calibration:
     )
 
 
-def _dealt(known: Calibration, folds: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the fold of each positive and of each negative: one fold a person, or any at random."""
+def _dealt(known: Calibration, folds: int) -> Folds:
+    """Return the fold of each positive and of each negative."""
     if known.people is None:
-        deal = np.random.default_rng(0)
-        right, wrong = (
-            deal.permutation(len(scores)) % folds for scores in (known.positives, known.negatives)
-        )
-        return right, wrong
-    # by hash: names often tell a family, a corpus or an order
-    names = sorted({*known.people[0], *known.people[1]}, key=_hash)
-    fold = {name: place % folds for place, name in enumerate(names)}
-    right, wrong = (np.array([fold[name] for name in people], int) for people in known.people)
-    return right, wrong
-
-
-def _hash(name: str) -> str:
-    return hashlib.sha256(name.encode()).hexdigest()
+        return deal_at_random(len(known.positives), len(known.negatives), folds=folds)
+    return deal(*known.people, folds=folds)
 
 
 def _binned(

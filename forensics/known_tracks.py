@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forensics.calibration import Calibration, Method, calibrate_kinds
+from forensics.folds import Persons
 from forensics.verdict import Decision
 from shared.errors import InputError
 
@@ -31,18 +32,18 @@ class KnownTrack:
     """One person in one known video.
 
     Attributes:
-        person: Whom it shows; tracks of one person are never independent.
+        persons: Everybody whom its video shows, first the one who is seen; tracks that share one are never independent.
         scores: Of its frames, in their order.
     """
 
-    person: str
+    persons: Persons
     scores: tuple[float, ...]
 
     def mean_of(self, count: int) -> float:
         """Return the mean score of ``count`` evenly spread frames, or of all if there are fewer.
 
         Example:
-            >>> track = KnownTrack("a", (0.0, 1.0, 2.0, 3.0))
+            >>> track = KnownTrack(("a",), (0.0, 1.0, 2.0, 3.0))
             >>> track.mean_of(1), track.mean_of(2), track.mean_of(9)
             (2.0, 2.0, 1.5)
         """
@@ -88,18 +89,20 @@ def calibrate_tracks(
 
 
 def to_plain_kind(kind: Sequence[KnownTrack]) -> dict[str, Any]:
-    """Return what :func:`kind_from_plain` reads: of each track the person and the scores."""
+    """Return what :func:`kind_from_plain` reads: of each track the people and the scores."""
     return {
-        "people": [track.person for track in kind],
+        "people": [list(track.persons) for track in kind],
         "scores": [[round(score, _DIGITS) for score in track.scores] for track in kind],
     }
 
 
 def kind_from_plain(plain: dict[str, Any]) -> list[KnownTrack]:
-    """Read the tracks of one kind."""
+    """Read the tracks of one kind; older calibrations tell one name a track."""
     return [
-        KnownTrack(str(person), tuple(map(float, scores)))
-        for person, scores in zip(plain["people"], plain["scores"], strict=True)
+        KnownTrack(
+            (told,) if isinstance(told, str) else tuple(map(str, told)), tuple(map(float, scores))
+        )
+        for told, scores in zip(plain["people"], plain["scores"], strict=True)
     ]
 
 
@@ -107,8 +110,8 @@ def _means(kinds: Tracks, count: int) -> list[NDArray[np.float64]]:
     return [np.array([track.mean_of(count) for track in kind]) for kind in kinds]
 
 
-def _people(kinds: Tracks, count: int) -> tuple[str, ...]:
+def _people(kinds: Tracks, count: int) -> tuple[Persons, ...]:
     """Return whom the tracks of all kinds show, in the order of their means."""
     tracks = [track for kind in kinds for track in kind]
     order = np.argsort([track.mean_of(count) for track in tracks], kind="stable")
-    return tuple(tracks[place].person for place in order)
+    return tuple(tracks[place].persons for place in order)

@@ -39,11 +39,13 @@ def shipped_rows(shop: Workshop, name_or_dir: str | Path, status: str) -> Rows:
     if calibration is not None:
         known = read_familiarity(folder_of(name_or_dir))
         rows += answered(shop, detector, calibration, title, status, known)
+        reliable = reliability(calibration)
         rows.append(
             row(
-                f"expected calibration error: {title}", reliability(calibration).error, status=status,
+                f"expected calibration error: {title}", reliable.error, status=status,
                 n=len(calibration.positives) + len(calibration.negatives),
-                protocol="tracks of validation people, five folds", note=calibration.method,
+                protocol=f"tracks of validation people, five folds; held out together: {reliable.held_out}",
+                note=calibration.method,
             )
         )  # fmt: skip
     maps = FocusMaps(detector)
@@ -62,7 +64,7 @@ def answered(
 ) -> Rows:
     """Return which share of test clips is called what, by quality and truth, as an inspection would.
 
-    Clips whose faces are beyond the known ones get no answer.
+    A mean of few frames is judged by means of few. Clips whose faces are beyond the known ones get no answer.
     """
     whole, rows = shop.material.faces, []
     for quality in sorted(set(shop.material.quality.tolist())):
@@ -71,15 +73,16 @@ def answered(
         means, truth, _ = by_video(
             shop.judged(detector, faces), whole.labels[faces], videos, whole.people[faces]
         )
+        names, counts = np.unique(videos, return_counts=True)
         beyond = np.zeros(len(means), bool)
         if known is not None:
             unlike = known.unlike(shop.features(detector, faces))
-            beyond = np.array([np.median(unlike[videos == one]) > 1 for one in np.unique(videos)])
+            beyond = np.array([np.median(unlike[videos == one]) > 1 for one in names])
         for label, kind in enumerate(("authentic", "forged")):
             own = truth == label
             told = [
-                Decision.INCONCLUSIVE if far else calibration.judge(float(mean))
-                for mean, far in zip(means[own], beyond[own], strict=True)
+                Decision.INCONCLUSIVE if far else calibration.of(int(count)).judge(float(mean))
+                for mean, count, far in zip(means[own], counts[own], beyond[own], strict=True)
             ]
             accused = np.mean([one is Decision.MANIPULATED for one in told])
             cleared = np.mean([one is Decision.AUTHENTIC for one in told])
@@ -87,7 +90,7 @@ def answered(
                 row(
                     f"called manipulated: {title}, {kind} test clips {quality}", float(accused),
                     status=status, n=len(told),
-                    protocol=f"mean of {shop.plan.frames} frames, its calibration",
+                    protocol="mean of a clip's frames, the calibration of means of so many",
                     table="Answers on test clips",
                     **{"called authentic": float(cleared), "no answer": float(1 - accused - cleared),  # type: ignore[arg-type]
                        "of these beyond the known faces": float(beyond[own].mean())},  # type: ignore[arg-type]

@@ -77,7 +77,7 @@ def ship(checkpoint: Path, record: Path, data: str, training: str, zoo: Path = Z
         raise InputError("the record is about other weights", found=told["weights"].get(NAME))
     if size > LARGEST:
         raise LimitExceeded("the weights are too large", found=size, expected=f"<= {LARGEST}")
-    people = {name for side in calibration.people or () for name in side}
+    people = {name for side in calibration.people or () for shown in side for name in shown}
     rows = [cells(one) for one in told["result"]["rows"]]
     lines = [f"| {one['figure']} | {one['value']} | {one.get('interval', '')} |" for one in rows]
     card = _CARD.format(

@@ -83,8 +83,12 @@ def activation(class_maps: Tensor, config: FocusConfig) -> Tensor:
 def propose(maps: Tensor, delta: float) -> Tensor:
     """Return the attentive regions ``R = 1[m > delta max m]``, ``(B, g, g)`` bool; never the whole map."""
     region = maps[:, 0] > delta * maps[:, 0].amax((1, 2), keepdim=True)
-    least = maps[:, 0] <= maps[:, 0].amin((1, 2), keepdim=True)
-    return region & ~least
+    return region & ~least(maps)
+
+
+def least(maps: Tensor) -> Tensor:
+    """Return where maps ``(B, 1, g, g)`` are least, ``(B, g, g)`` bool; at one place at least."""
+    return maps[:, 0] <= maps[:, 0].amin((1, 2), keepdim=True)
 
 
 def affinity(attentions: tuple[Tensor, ...]) -> Tensor:

@@ -43,7 +43,7 @@ from torch.nn import functional as F
 
 from forensics.backbones.convnext import ConvNextSize, PatchConvNext
 from forensics.backbones.vit import PatchTransformer, rollout
-from forensics.focus.carp import activation, pooled_logits, posterior, propose, refined
+from forensics.focus.carp import activation, least, pooled_logits, posterior, propose, refined
 from forensics.focus.config import FocusConfig
 from forensics.focus.views import second_view
 from shared.errors import InputError
@@ -228,11 +228,15 @@ class FocusNetwork(nn.Module):
         return erased.repeat_interleave(2, 1).repeat_interleave(2, 2)
 
     def proposals(self, maps: Tensor) -> Tensor:
-        """Return the regions of maps ``(B, 1, g, g)`` on the grid of the backbone, ``(B, g, g)`` bool."""
+        """Return the regions of maps ``(B, 1, g, g)`` on the grid of the backbone, ``(B, g, g)`` bool.
+
+        Never a whole face: on a coarser grid a region fills patches that it only touches, so the least is cleared anew.
+        """
         regions = propose(maps, self.config.delta)
         if self.config.detail == 1:
             return regions
-        return F.max_pool2d(regions[:, None].float(), 2)[:, 0].bool()
+        coarse = F.max_pool2d(regions[:, None].float(), 2)[:, 0].bool()
+        return coarse & ~least(F.avg_pool2d(maps, 2))
 
     def without(self, view: Tensor, erased: Tensor) -> Tensor:
         """Return a view whose erased patches are grey (``zero``) or blurred (``blur``)."""

@@ -4,21 +4,23 @@
     d(f) = sum_k a_k^2 / (v_k + floor) + (|z|^2 - sum_k a_k^2) / floor;   unlike(f) = d(f) / limit
 
 ``mean`` and ``spread`` are of a detector's features of known faces, ``axes`` the directions in which these vary by
-more than ``floor`` (``v_k``), and the limit is what all but a two-hundredth of them keep, each judged by the other
-four fifths. The distance of K. Lee et al., "A Simple Unified Framework for Detecting Out-of-Distribution Samples",
-NeurIPS 2018, with one Gaussian for all; the floor keeps directions in which the known faces hardly vary from counting
-for everything. With features taken for independent, real photographs lay within the limit (the astronaut at 0.91 of
-it) and were called manipulated.
+more than ``floor`` (``v_k``), and the limit is what all but a two-hundredth of them keep, each judged by faces of
+other people: a neighbouring frame of its own video would vouch for it. The distance of K. Lee et al., "A Simple
+Unified Framework for Detecting Out-of-Distribution Samples", NeurIPS 2018, with one Gaussian for all; the floor keeps
+directions in which the known faces hardly vary from counting for everything. With features taken for independent,
+real photographs lay within the limit (the astronaut at 0.91 of it) and were called manipulated.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from forensics.folds import Persons, deal, deal_at_random
 from shared.errors import InputError
 
 KEPT = 0.995
@@ -26,7 +28,7 @@ KEPT = 0.995
 FLOOR = 0.1
 """Variance that every direction has at least, of the mean one's 1. Ours."""
 
-_FOLDS = 5
+_FEWEST = 10
 _ARRAYS = ("mean", "spread", "axes", "variances")
 
 
@@ -49,24 +51,39 @@ class Familiarity:
     limit: float
 
     @classmethod
-    def of(cls, features: NDArray[np.floating]) -> Familiarity:
+    def of(
+        cls, features: NDArray[np.floating], persons: Sequence[Persons] | None = None
+    ) -> Familiarity:
         """Learn from the features ``(N, D)`` of known faces.
 
+        Args:
+            features: Of the faces.
+            persons: Whom the video of each face shows; see :func:`forensics.folds.deal` for who is held out together.
+                None: the faces have nothing to do with each other.
+
         Raises:
-            InputError: If there are fewer than ten, or one is not finite.
+            InputError: If there are fewer than ten, one is not finite, or nearly all are of one person.
         """
         rows = np.asarray(features, np.float64)
-        if rows.ndim != 2 or len(rows) < 2 * _FOLDS or not np.isfinite(rows).all():
+        if rows.ndim != 2 or len(rows) < _FEWEST or not np.isfinite(rows).all():
             raise InputError(
-                "known faces need finite features",
-                found=rows.shape,
-                expected=f">= {2 * _FOLDS} faces",
+                "known faces need finite features", found=rows.shape, expected=f">= {_FEWEST} faces"
             )
+        if persons is not None and len(persons) != len(rows):
+            raise InputError(
+                "each known face needs its people",
+                found=f"{len(persons)} for {len(rows)} faces",
+                fix="give them face by face",
+            )
+        dealt = deal_at_random(len(rows)) if persons is None else deal(persons)
+        (folds,) = dealt.numbers
+        if len(used := np.unique(folds)) < 2:
+            raise InputError(
+                "known faces of one person tell nothing about others", found=len(rows),
+                fix="give videos of several people",
+            )  # fmt: skip
         # few faces lie nearer to their own covariance than any other face does
-        apart = [
-            _learnt(np.delete(rows, slice(fold, None, _FOLDS), axis=0)).unlike(rows[fold::_FOLDS])
-            for fold in range(_FOLDS)
-        ]
+        apart = [_learnt(rows[folds != fold]).unlike(rows[folds == fold]) for fold in used]
         limit = float(np.quantile(np.concatenate(apart), KEPT))
         return replace(_learnt(rows), limit=max(limit, 1e-9))
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from forensics.calibration import Calibration
-from forensics.calibration_error import best_fitted
+from forensics.calibration_error import best_fitted, reliability
 from forensics.inspection.familiarity import Familiarity
 from forensics.known_tracks import Tracks, calibrate_tracks, kind_from_plain, to_plain_kind
 from forensics.verdict import Decision, Reason
@@ -191,11 +191,11 @@ def write_calibration(
         InputError: If they cannot calibrate anything.
         OutputError: If the file cannot be written.
     """
-    known = calibrate_tracks(manipulated, authentic, error_rate=error_rate)
+    fitted = best_fitted(calibrate_tracks(manipulated, authentic, error_rate=error_rate))
     content = {
         "form": FORM, "manipulated": [to_plain_kind(kind) for kind in manipulated],
         "authentic": [to_plain_kind(kind) for kind in authentic], "error_rate": error_rate,
-        "method": best_fitted(known).method, **_made_for(Path(folder)),
+        "method": fitted.method, "held_out": reliability(fitted).held_out, **_made_for(Path(folder)),
         "familiar": familiarity.to_json() if familiarity else None,
     }  # fmt: skip
     return write_atomic(

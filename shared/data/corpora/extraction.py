@@ -110,8 +110,9 @@ def prepare_faces(
         progress: Called with (videos done, videos in all).
 
     Returns:
-        One row a video of kind ``faces``; ``extra`` holds ``label``, ``family``, ``persons``, ``quality``, ``faces``
-        (a folder), ``missed`` (frames without a face) and, where masks could not be used, ``mask_left_out`` (why).
+        One row a video of kind ``faces``; ``extra`` holds ``label``, ``family``, ``persons`` (everybody; ``person``
+        is the first, who is seen), ``quality``, ``faces`` (a folder), ``missed`` (frames without a face) and, where
+        masks could not be used, ``mask_left_out`` (why).
 
     Raises:
         InputError: If the corpus cannot be read, ``out`` lies inside it, or no video shows a face.
@@ -189,7 +190,7 @@ def _row(
         id=name,
         kind="faces",
         split=video.split,
-        person="+".join(video.persons),
+        person=next(iter(video.persons), ""),
         frames=int(outcome["faces"]),
         size=(settings.size, settings.size),
         source=f"{corpus}: {source}",

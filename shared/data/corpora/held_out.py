@@ -8,11 +8,8 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-
 from shared.data.corpora.video import AUTHENTIC, FORGED, LabelledVideo
+from shared.data.linked import linked_groups
 
 HELD_OUT = 0.1
 """Share of the training videos that become ``val``."""
@@ -26,25 +23,13 @@ def hold_out(videos: Sequence[LabelledVideo], share: float = HELD_OUT) -> list[L
     do not allow it, there is no ``val``: none is better than a face in both, or than one of a single label.
     """
     train = [video for video in videos if video.split == "train"]
-    own = _groups(train)
+    own = linked_groups([video.persons for video in train])
     count: dict[str, Counter[str]] = defaultdict(Counter)
     for name, video in zip(own, train, strict=True):
         count[name][video.label] += 1
     taken = _taken(count, share)
     held = {id(video) for video, name in zip(train, own, strict=True) if name in taken}
     return [replace(video, split="val") if id(video) in held else video for video in videos]
-
-
-def _groups(videos: Sequence[LabelledVideo]) -> list[str]:
-    """Return the first name of each video's group: all who are linked by videos that they share."""
-    names = sorted({person for video in videos for person in video.persons})
-    place = {name: number for number, name in enumerate(names)}
-    pairs = [(place[v.persons[0]], place[other]) for v in videos for other in v.persons[1:]]
-    here, there = np.array(pairs or np.zeros((0, 2), int)).reshape(-1, 2).T
-    links = coo_array((np.ones(len(here)), (here, there)), shape=(len(names), len(names)))
-    _, group = connected_components(links, directed=False)
-    first = {int(number): names[at] for at, number in reversed(list(enumerate(group)))}
-    return [first[int(group[place[video.persons[0]]])] for video in videos]
 
 
 def _taken(count: Mapping[str, Counter[str]], share: float) -> set[str]:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from shared.data.clip import SPLITS
+from shared.data.clip import SPLITS, Clip
 from shared.data.corpora.video import (
     AUTHENTIC,
     FORGED,
@@ -172,17 +172,20 @@ def _taken_split(folders: list[str]) -> str:
 def read_embedded(root: str | Path, quality: str = "c23") -> Reading:
     """Read a corpus of :mod:`shared.data.forgery.build` at one quality; its masks are exact.
 
+    The persons of a forgery are those of its clip and of its donors, as far as the manifest tells whom a donor shows.
+
     Raises:
         InputError: If there is no such manifest or nothing of this quality.
     """
     manifest = read_manifest(root)
+    shown = {clip.extra["target"]: clip.person for clip in manifest if "target" in clip.extra}
     videos = [
         LabelledVideo(
             manifest.path(clip.video),
             FORGED if is_forged(clip) else AUTHENTIC,
             clip.split,
             clip.extra["family"] if is_forged(clip) else "",
-            (clip.person,),
+            _with_donors(clip, shown),
             manifest.path(clip.extra["known"]) if is_forged(clip) else None,
             quality,
         )
@@ -190,3 +193,9 @@ def read_embedded(root: str | Path, quality: str = "c23") -> Reading:
         if clip.extra.get("quality") == quality
     ]
     return checked(videos, manifest.root, f"an embedded corpus at {quality}")
+
+
+def _with_donors(clip: Clip, shown: Mapping[str, str]) -> tuple[str, ...]:
+    """Return whom a clip shows and who lent it something, each once."""
+    donors = (shown[name] for name in clip.extra.get("donors", ()) if name in shown)
+    return tuple(dict.fromkeys((clip.person, *donors)))

@@ -26,8 +26,8 @@ class LabelledVideo:
         label: ``authentic`` or ``forged``.
         split: ``train``, ``val`` or ``test``.
         family: The method that forged it, or "".
-        persons: Everybody whose face is in it: of a face swap both. The corpus's own labels; where it has none, what
-            certainly keeps versions of one recording together.
+        persons: Everybody whose face is in it, first the one who is seen: of a face swap both. The corpus's own
+            labels; where it has none, what certainly keeps versions of one recording together.
         mask: A video or ``.npz`` (see :mod:`shared.data.forgery.known`) of where it is forged, or None.
         quality: Name of the compression, or "".
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,13 @@ from forensics.focus.config import PROFILES
 from forensics.focus.network import FocusNetwork
 from forensics.focus.recipes import export
 from forensics.focus.training import FocusModule
+from forensics.folds import EVERYBODY
+from forensics.inspection.familiarity import Familiarity
 from forensics.inspection.judge import open_judge
 from forensics.prepared_faces import KIND
 from shared.data.clip import Clip
 from shared.data.corpora.faces import Faces
-from shared.data.manifest import write_manifest
+from shared.data.manifest import read_manifest, write_manifest
 from shared.errors import InputError
 
 SIDE = 32
@@ -62,7 +65,8 @@ def test_a_calibrated_checkpoint_may_answer(faces, checkpoint):
     written = calibrate_checkpoint(checkpoint, [faces])
     held = json.loads(written.read_text())
     assert [tracks_of(held[name]) for name in ("manipulated", "authentic")] == [[20], [20]]
-    assert held["authentic"][0]["people"] == [f"p{number}" for number in range(0, 40, 2)]
+    assert held["authentic"][0]["people"] == [[f"p{number}"] for number in range(0, 40, 2)]
+    assert held["held_out"] == EVERYBODY
     opened = open_judge(checkpoint)
     assert opened.reason is None
     assert opened.judge.calibration.method == held["method"]
@@ -90,6 +94,26 @@ def test_each_family_of_forgeries_is_a_kind_of_its_own(faces, checkpoint):
         0.05: [20],
     }
     assert all(tracks_of(held["authentic"]) == [20] for held in told.values())
+
+
+def test_faces_are_known_with_all_whom_their_videos_show(faces, checkpoint, tmp_path, monkeypatch):
+    """A forgery is held out with its donor, in every corpus."""
+    told, of = [], Familiarity.of
+
+    def spy(features, persons):
+        told.extend(persons)
+        return of(features, persons)
+
+    monkeypatch.setattr(Familiarity, "of", spy)
+    rows = []
+    for clip in read_manifest(faces):
+        more = {"persons": [clip.person, "donor"]} if clip.id == "1" else {}
+        place = str(faces / clip.extra["faces"])
+        rows.append(replace(clip, extra={**clip.extra, "faces": place, **more}))
+    write_manifest(tmp_path, rows)
+    held = json.loads(calibrate_checkpoint(checkpoint, [tmp_path, faces]).read_text())
+    assert held["manipulated"][0]["people"][0] == ["p1", "donor"]
+    assert told[:3] == [("p0",), ("p1", "donor"), ("p2",)] and told[40:42] == [("p0",), ("p1",)]
 
 
 def test_what_is_shipped_has_its_figures_and_its_calibration(faces, checkpoint, tmp_path):

@@ -220,6 +220,19 @@ def test_answers_are_counted_by_truth(shop):
     assert (forged["value"], forged["no answer"], forged["n"]) == (1, 0, 4)
 
 
+def test_a_clip_is_judged_by_means_of_as_many_frames(shop):
+    """Each clip has three frames, and means of eight would call the forged ones authentic."""
+    two, eight = (
+        calibrate(high + np.linspace(0, 0.01, 40), np.linspace(0, low, 40), Decision.MANIPULATED)
+        for high, low in ((0.1, 0.02), (0.5, 0.2))
+    )
+    known = replace(eight, frames=8, shorter={2: replace(two, frames=2)})
+    _, forged = answered(shop, Brightness(), known, "focus", "smoke")
+    assert (forged["value"], forged["n"]) == (1, 4)
+    _, wrong = answered(shop, Brightness(), eight, "focus", "smoke")
+    assert wrong["value"] == 0
+
+
 class Strange(Brightness):
     """Its features of bright squares are like nothing that it knows."""
 

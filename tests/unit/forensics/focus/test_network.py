@@ -144,6 +144,17 @@ def test_authentic_faces_are_erased_with_regions_of_forged_ones():
     assert {tuple(r.flatten().tolist()) for r in seen[0]} <= regions
 
 
+def test_a_finer_map_leaves_a_patch_too():
+    """The one cell that is left shares its patch with three others; without a patch there is nothing to judge by."""
+    network = module(replace(SMOKE, network=replace(SMOKE.network, detail=2))).network
+    maps = torch.full((1, 1, 16, 16), 0.9)
+    maps[0, 0, 5, 9] = 0.89
+    regions = network.proposals(maps)
+    assert (~regions).nonzero().tolist() == [[0, 2, 4]]
+    logits = network.stream(0, network.views(batch(1)["image"])[0], regions).logits
+    assert torch.isfinite(logits).all()
+
+
 @pytest.mark.parametrize("views", [2, 4])
 def test_averaged_maps_follow_a_mirror(views):
     network, pictures = module().network.eval(), batch()["image"]

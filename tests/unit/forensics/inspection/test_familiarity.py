@@ -43,14 +43,37 @@ def test_the_distance_is_mahalanobis_under_the_covariance_with_its_floor():
     np.testing.assert_allclose(learnt.unlike(rows) * learnt.limit, slow, rtol=1e-6)
 
 
+def test_the_limit_is_what_people_keep_who_had_no_part_in_it():
+    """Frames of one video lie together: dealt apart they vouch for each other, and strangers are beyond the limit."""
+    rng = np.random.default_rng(0)
+
+    def videos(count: int) -> np.ndarray:
+        return np.repeat(rng.normal(size=(count, 12)), 8, axis=0) + rng.normal(
+            0, 0.01, (count * 8, 12)
+        )
+
+    known, strangers = videos(30), videos(300)
+    persons = [(f"p{row // 8}",) for row in range(len(known))]
+    beyond = {
+        name: (Familiarity.of(known, told).unlike(strangers) > 1).mean()
+        for name, told in (("by person", persons), ("by frame", None))
+    }
+    assert beyond["by person"] < 0.05 < 0.2 < beyond["by frame"]
+
+
 def test_features_that_are_none_are_refused():
     with pytest.raises(InputError, match="finite"):
         Familiarity.of(np.full((3, 2), np.nan))
+    rows = np.random.default_rng(0).normal(size=(20, 2))
+    with pytest.raises(InputError, match="several people"):
+        Familiarity.of(rows, [("a",)] * 20)
+    with pytest.raises(InputError, match="its people"):
+        Familiarity.of(rows, [("a",)] * 19)
 
 
 def test_a_calibration_brings_what_it_knows(tmp_path):
     low, high = (
-        [KnownTrack(f"p{n}", (score,)) for n, score in enumerate(np.linspace(*row, 40))]
+        [KnownTrack((f"p{n}",), (score,)) for n, score in enumerate(np.linspace(*row, 40))]
         for row in ((0, 0.4), (0.6, 1))
     )
     learnt = Familiarity.of(np.random.default_rng(0).normal(size=(50, 3)))

@@ -167,7 +167,7 @@ def test_a_face_is_judged_by_means_of_as_many_frames(tmp_path, encode, eyes, red
     """The same score is manipulated as a mean of eight frames and nothing as that of one."""
     rng = np.random.default_rng(0)
     kinds = [
-        [[KnownTrack(f"p{n}", tuple(rng.normal(centre, 0.2, 8))) for n in range(40)]]
+        [[KnownTrack((f"p{n}",), tuple(rng.normal(centre, 0.2, 8))) for n in range(40)]]
         for centre in (0.6, 0.2)
     ]
     judge = redness(calibrate_tracks(*kinds, error_rate=0.05))
@@ -285,7 +285,7 @@ def known_tracks():
     """Thirty tracks of either class, one kind each."""
     rows = ((0.5, 1.0), (0.0, 0.4))
     return (
-        [[KnownTrack(f"p{n}", (score,) * 8) for n, score in enumerate(np.linspace(*row, 30))]]
+        [[KnownTrack((f"p{n}",), (score,) * 8) for n, score in enumerate(np.linspace(*row, 30))]]
         for row in rows
     )
 

@@ -63,6 +63,14 @@ def test_every_video_is_a_row_or_left_out_with_its_reason(corpus, tmp_path):
     assert faces_of(manifest, manifest.clips[0]).masks is None
 
 
+def test_a_video_of_two_is_counted_with_the_one_who_is_seen(tmp_path):
+    """A third name for two people would be drawn apart from either of them."""
+    film(tmp_path / "corpus/a.mp4")
+    (tmp_path / "corpus/labels.csv").write_text("path,label,person\na.mp4,fake,anna+bert\n")
+    (clip,) = prepare_faces("plain", tmp_path / "corpus", tmp_path / "out", settings=BRIEF)
+    assert (clip.person, clip.extra["persons"]) == ("anna", ["anna", "bert"])
+
+
 def test_a_crop_follows_the_face_and_its_landmarks_lie_in_it(tmp_path):
     video = LabelledVideo(film(tmp_path / "a.mp4"), "authentic", "test")
     found = extract_faces(video, BRIEF)

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from shared.data.clip import Clip
 from shared.data.corpora.held_out import lacking
 from shared.data.corpora.registry import CORPORA, read_corpus
 from shared.data.corpora.video import LabelledVideo, Reading
+from shared.data.manifest import write_manifest
 from shared.data.splits import split_by_identity
 from shared.errors import InputError
 
@@ -24,6 +26,29 @@ def touch(root: Path, *names: str) -> None:
 
 def by_name(reading: Reading, root: Path) -> dict[str, LabelledVideo]:
     return {video.path.relative_to(root).as_posix(): video for video in reading.videos}
+
+
+def test_an_embedded_forgery_shows_its_donors_too(tmp_path):
+    def row(name: str, person: str, label: str, donors: tuple[str, ...] = ()) -> Clip:
+        extra = {
+            "label": label, "family": "swap", "quality": "c23", "target": name, "known": "k.npz",
+            "donors": list(donors),
+        }  # fmt: skip
+        return Clip(
+            f"{label}-{name}", "speaking", "val", person, video=f"{label}-{name}.mp4", extra=extra
+        )
+
+    write_manifest(
+        tmp_path,
+        [
+            row("a-0", "anna", "authentic"), row("b-0", "bert", "authentic"),
+            row("a-0", "anna", "forged", ("b-0", "elsewhere", "b-0")),
+        ],
+    )  # fmt: skip
+    found = {video.path.stem: video.persons for video in read_corpus("embedded", tmp_path).videos}
+    assert found == {
+        "authentic-a-0": ("anna",), "authentic-b-0": ("bert",), "forged-a-0": ("anna", "bert"),
+    }  # fmt: skip
 
 
 def splits_of(reading: Reading) -> dict[str, set[str]]:
