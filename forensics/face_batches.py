@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 
 from forensics.faces import FaceSet, Images, as_pictures
 from shared.errors import InputError
+from shared.media.image import through_jpeg
 from shared.training.steps import StepBatches
 
 
@@ -52,9 +53,7 @@ class Augmentation:
             reduced = cv2.resize(frame, (small, small), interpolation=cv2.INTER_AREA)
             frame = cv2.resize(reduced, (side, side), interpolation=cv2.INTER_LINEAR)
         if rng.random() < self.jpeg:
-            quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(40, 101))]
-            _, code = cv2.imencode(".jpg", frame[..., ::-1], quality)
-            frame = np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR), np.uint8)[..., ::-1]
+            frame = through_jpeg(frame, int(rng.integers(40, 101)))
         return np.asarray(frame, np.uint8)
 
 

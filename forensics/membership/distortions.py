@@ -17,6 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from shared.media.image import through_jpeg
+
 Change = Callable[[Tensor, torch.Generator], Tensor]
 
 _LUMA = (0.299, 0.587, 0.114)
@@ -90,9 +92,7 @@ def jpeg(quality: int) -> Change:
     """Write and read the picture as JPEG of the given quality."""
 
     def compressed(picture: np.ndarray) -> np.ndarray:
-        bgr = cv2.cvtColor(np.round(picture * 255).astype(np.uint8), cv2.COLOR_RGB2BGR)
-        _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        read = cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        read = through_jpeg(np.round(picture * 255).astype(np.uint8), quality)
         return read.astype(np.float32) / 255
 
     return _each(compressed)

@@ -8,6 +8,7 @@ import warnings
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
@@ -135,6 +136,18 @@ def write_image(path: str | Path, rgb: NDArray[np.uint8], *, comment: str | None
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(rgb)).save(buffer, **options, **extra)  # type: ignore[arg-type]
     return write_atomic(path, buffer.getvalue())
+
+
+def jpeg_code(rgb: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    """Return the bytes of a picture as JPEG of a quality from 0 to 100, colours at half resolution, as most are."""
+    _, code = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(code, np.uint8)
+
+
+def through_jpeg(rgb: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    """Return what a JPEG of a quality leaves of a picture, in memory; see :func:`jpeg_code`."""
+    read = np.asarray(cv2.imdecode(jpeg_code(rgb, quality), cv2.IMREAD_COLOR), np.uint8)
+    return np.ascontiguousarray(read[..., ::-1])
 
 
 def require_rgb(frame: NDArray[np.uint8], size: tuple[int, int] | None = None) -> None:

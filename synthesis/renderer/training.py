@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from shared.metrics.psnr import psnr
 from shared.training.steps import step_seed
 from synthesis.renderer.augment import Augment
 from synthesis.renderer.config import RendererConfig
@@ -117,13 +118,9 @@ class RendererModule(lightning.LightningModule):
         target = batch["target"]
         image = self(batch).image
         mouth = region_weight(batch["points_driven"], target.shape[-1])[:, :1]
-        squared = ((image - target) ** 2).mean(1, keepdim=True)
-        whole = -10 * torch.log10(squared.mean((1, 2, 3)).clamp(min=1e-8))
-        near = -10 * torch.log10(
-            ((squared * mouth).sum((1, 2, 3)) / mouth.sum((1, 2, 3))).clamp(min=1e-8)
-        )
-        self.log("val/psnr", whole.mean(), prog_bar=True, batch_size=len(target))
-        self.log("val/mouth_psnr", near.mean(), prog_bar=True, batch_size=len(target))
+        whole, near = psnr(image, target).mean(), psnr(image, target, mouth).mean()
+        self.log("val/psnr", whole, prog_bar=True, batch_size=len(target))
+        self.log("val/mouth_psnr", near, prog_bar=True, batch_size=len(target))
 
     def configure_optimizers(self) -> dict:
         """Adam with the betas of GAN practice and a cosine to a tenth."""

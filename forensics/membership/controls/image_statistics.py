@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -20,6 +19,7 @@ from torch import Tensor
 
 from forensics.membership.protocol import Scores
 from forensics.membership.target import Target
+from shared.media.image import jpeg_code
 
 STATISTICS = (
     "texture (log gradient energy)",
@@ -111,6 +111,4 @@ def _spectral_slope(images: Tensor) -> Tensor:
 
 def _jpeg_bytes(image: Tensor) -> float:
     rows = np.round(image.clamp(0, 1).permute(1, 2, 0).numpy() * 255).astype(np.uint8)
-    bgr = cv2.cvtColor(rows, cv2.COLOR_RGB2BGR)
-    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    return len(data) / (rows.shape[0] * rows.shape[1])
+    return len(jpeg_code(rows, _JPEG_QUALITY)) / (rows.shape[0] * rows.shape[1])

@@ -24,6 +24,7 @@ from shared.custody import write_atomic
 from shared.data.forgery.encoding import Crf, Weight, encode, encode_to_weight
 from shared.errors import InputError
 from shared.media.audio import RATE
+from shared.media.image import through_jpeg
 from shared.media.video import VideoReader
 
 Image = NDArray[np.uint8]
@@ -168,7 +169,7 @@ def _handed_on(
     """Return the frames that the last encoding gets."""
     noise = np.random.default_rng(delivery.seed)
     made = (
-        _as_jpeg(_developed(resized(frame, arrived), delivery, noise), delivery.jpeg)
+        _sent(_developed(resized(frame, arrived), delivery, noise), delivery.jpeg)
         for frame in frames
     )
     if delivery.first_crf is None:
@@ -191,10 +192,6 @@ def _developed(frame: Image, delivery: Delivery, generator: np.random.Generator)
     return np.asarray(np.round(np.clip(tinted, 0, 255)), np.uint8)
 
 
-def _as_jpeg(frame: Image, quality: int | None) -> Image:
-    """Return what a JPEG of this quality leaves of a frame."""
-    if quality is None:
-        return frame
-    _, packed = cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    unpacked = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
-    return np.ascontiguousarray(unpacked[..., ::-1])
+def _sent(frame: Image, quality: int | None) -> Image:
+    """Return what a JPEG of this quality, or none, leaves of a frame."""
+    return frame if quality is None else through_jpeg(frame, quality)

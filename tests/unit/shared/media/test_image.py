@@ -13,7 +13,15 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from shared.errors import InputError, LimitExceeded, OutputError, ToolkitError
-from shared.media.image import NEUTRAL_GREY, picture_kind, read_comment, read_image, write_image
+from shared.media.image import (
+    NEUTRAL_GREY,
+    jpeg_code,
+    picture_kind,
+    read_comment,
+    read_image,
+    through_jpeg,
+    write_image,
+)
 
 SAMPLE = np.full((16, 24, 3), 77, np.uint8)
 SAMPLE[..., 0] = np.arange(0, 240, 10)
@@ -227,3 +235,15 @@ def test_arrays_that_are_no_picture(tmp_path: Path, bad: np.ndarray) -> None:
 def test_unknown_extension(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="extension"):
         write_image(tmp_path / "a.gif", SAMPLE)
+
+
+def test_a_jpeg_in_memory_keeps_the_colours_and_loses_detail() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (16, 24, 3)).astype(np.uint8)
+    code = jpeg_code(noise, 30)
+    assert np.array_equal(through_jpeg(noise, 30), np.asarray(Image.open(io.BytesIO(code.data))))
+    errors = [
+        np.abs(through_jpeg(noise, quality).astype(int) - noise).mean() for quality in (30, 95)
+    ]
+    assert errors[0] > errors[1] > 1
+    red = np.full((16, 16, 3), (200, 40, 10), np.uint8)
+    assert np.abs(through_jpeg(red, 95).astype(int) - red).max() <= 3
