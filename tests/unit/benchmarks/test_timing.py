@@ -5,6 +5,7 @@ import time
 import cv2
 import torch
 
+from benchmarks import timing
 from benchmarks.timing import machine, seconds_within, take_turns, threads
 
 
@@ -44,4 +45,11 @@ def test_threads_are_given_back():
     with threads(1):
         assert torch.get_num_threads() == 1
     assert (torch.get_num_threads(), cv2.getNumThreads()) == before
-    assert machine()["cores"] >= 1
+
+
+def test_the_processor_and_its_cores_are_told(monkeypatch):
+    lines = ["processor : 0", "model name\t: A: Fast One", "model name\t: Another"]
+    monkeypatch.setattr(timing, "_lines", lambda path: lines)
+    monkeypatch.setattr(timing.os, "cpu_count", lambda: 3)
+    found = machine()
+    assert (found["processor"], found["cores"]) == ("A: Fast One", 3)

@@ -97,7 +97,9 @@ def test_a_display_matrix_may_mirror_or_be_none(encode_video: Encode, case: str)
 def test_a_frame_at_a_lower_rate_has_its_own_time(encode_video: Encode) -> None:
     """A tick shows the frame half a tick later; the time is that frame's."""
     path = encode_video("a.mp4", range(40, 140), rate=Fraction(25))
-    for time, frame in VideoReader(path, fps=Fraction(1)).timed():
+    timed = list(VideoReader(path, fps=Fraction(1)).timed())
+    assert len(timed) == 4
+    for time, frame in timed:
         assert float(frame[:, -16:].mean()) == pytest.approx(40 + 25 * time, abs=2)
 
 

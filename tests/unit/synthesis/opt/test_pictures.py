@@ -107,7 +107,13 @@ def test_the_joint_stage_shows_its_mouths(manifest, loop):
         profile, utterances, audio.content, mouth.expression, pictures=loop, seed=0
     )
     _, strangers = joint.terms(next(iter(loader)))
-    assert strangers["pictures"].isfinite()
+    mouth.expression.zero_grad()
+    loop.renderer.zero_grad()
+    strangers["pictures"].backward()
+    assert sum(
+        float(p.grad.abs().sum()) for p in mouth.expression.parameters() if p.grad is not None
+    )
+    assert all(p.grad is None for p in loop.renderer.parameters())
     learners = joint.configure_optimizers()["optimizer"].param_groups[-1]["params"]
     assert len(learners) == len(list(loop.learners()))
 
