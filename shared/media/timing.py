@@ -60,9 +60,9 @@ class Clock:
         return self._last
 
 
-def at_constant_rate(
-    timed: Iterable[tuple[Fraction, Fraction, Item]], fps: Fraction
-) -> Iterator[Item]:
+def ticks(
+    timed: Iterable[tuple[Fraction, Fraction, Item]], fps: Fraction, hold: Fraction | None = None
+) -> Iterator[tuple[Fraction, Item]]:
     """Repeat or drop frames so that they come at ``fps``; a source of that rate passes unchanged.
 
     Tick ``n`` at ``n / fps`` gets the frame that is shown half a tick later at the latest, so the error is unbiased.
@@ -70,29 +70,11 @@ def at_constant_rate(
     Args:
         timed: (time, duration, frame), times from 0 and not falling, seconds.
         fps: The wanted rate.
+        hold: A frame is repeated for so many seconds at most; the ticks after that are left out. None: all of them.
 
     Yields:
-        ``max(1, round(end x fps))`` frames, where ``end`` is when the last frame ends.
-
-    Example:
-        >>> source = [(Fraction(n, 50), Fraction(1, 50), n) for n in range(6)]
-        >>> list(at_constant_rate(source, Fraction(25)))
-        [0, 2, 4]
-    """
-    return (item for _, item in ticks(timed, fps))
-
-
-def ticks(
-    timed: Iterable[tuple[Fraction, Fraction, Item]], fps: Fraction, hold: Fraction | None = None
-) -> Iterator[tuple[Fraction, Item]]:
-    """Give frames as :func:`at_constant_rate` does, each with a time at which it is shown.
-
-    That is the tick's, or the frame's own where it comes up to half a tick later.
-
-    Args:
-        timed: (time, duration, frame), times from 0 and not falling, seconds.
-        fps: The wanted rate.
-        hold: A frame is repeated for so many seconds at most; the ticks after that are left out. None: all of them.
+        ``max(1, round(end x fps))`` frames without ``hold``, where ``end`` is when the last frame ends; each with a
+        time at which it is shown: the tick's, or the frame's own where it comes up to half a tick later.
 
     Example:
         >>> long = [(Fraction(0), Fraction(1), "a"), (Fraction(500), Fraction(1), "b")]

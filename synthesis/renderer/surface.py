@@ -131,18 +131,8 @@ def surface_bases() -> LinearPoints:
     )
 
 
-def pose_affine(rotation_source: Tensor, rotation_driven: Tensor, scale: Tensor) -> Tensor:
-    """Return ``A = (s_s / s_d) [R_s R_d^-1]_2x2`` in image axes (y down), driven -> source, ``(B, 2, 2)``.
-
-    Args:
-        rotation_source: ``(B, 3, 3)`` head to camera.
-        rotation_driven: ``(B, 3, 3)``.
-        scale: ``(B,)`` s_s / s_d = depth of the driven head over depth of the source head.
-    """
-    return _image_axes(rotation_source, rotation_driven, scale)[:, :2, :2]
-
-
 def _image_axes(rotation_source: Tensor, rotation_driven: Tensor, scale: Tensor) -> Tensor:
+    """Return ``(s_s / s_d) R_s R_d^-1`` in image axes (y down), driven -> source, ``(B, 3, 3)``."""
     flip = torch.tensor([1.0, -1.0, 1.0], device=scale.device, dtype=rotation_source.dtype)
     turn = rotation_source @ rotation_driven.transpose(1, 2)
     return scale[:, None, None] * flip[:, None] * turn * flip
@@ -155,7 +145,15 @@ def head_turn(
     points_source: Tensor,
     points_driven: Tensor,
 ) -> Turn:
-    """Return what a turn does to every point; rotations ``(B, 3, 3)``, scale ``(B,)``, points ``(B, N, 2)``."""
+    """Return what a turn does to every point.
+
+    Args:
+        rotation_source: ``(B, 3, 3)`` head to camera.
+        rotation_driven: ``(B, 3, 3)``.
+        scale: ``(B,)`` s_s / s_d = depth of the driven head over depth of the source head.
+        points_source: ``(B, N, 2)``.
+        points_driven: ``(B, N, 2)``.
+    """
     whole = _image_axes(rotation_source, rotation_driven, scale)
     normals = torch.from_numpy(surface_normals()).to(points_source)
     flip = normals.new_tensor([1.0, -1.0, 1.0])

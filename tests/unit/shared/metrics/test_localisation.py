@@ -5,13 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import jaccard_score, roc_auc_score, roc_curve
+from sklearn.metrics import jaccard_score, roc_curve
 
-from shared.errors import InputError
 from shared.metrics.eer import equal_error_rate, equal_error_threshold
 from shared.metrics.iou import best_iou, iou
 from shared.metrics.mass_in_mask import mass_in_mask
-from shared.metrics.pixel_auc import pixel_auc
 from shared.metrics.pointing import pointing_game
 
 
@@ -55,13 +53,6 @@ def test_an_authentic_picture_does_not_count_in_the_best_iou(maps):
     score, mask = maps
     with_authentic = torch.cat([mask, torch.zeros(1, 6, 5)])
     assert best_iou(torch.cat([score, score[:1]]), with_authentic) == best_iou(score, mask)
-
-
-def test_pixel_auc_is_scikit_learns(maps):
-    score, mask = maps
-    assert pixel_auc(score, mask) == pytest.approx(roc_auc_score(mask.flatten(), score.flatten()))
-    with pytest.raises(InputError, match="no scores of positives"):
-        pixel_auc(score, torch.zeros_like(mask))
 
 
 def test_the_peak_points_into_the_mask_or_not(maps):
