@@ -113,7 +113,8 @@ def _settings(file: Path) -> Features:
 
 def picture_cues(path: str | Path) -> dict[str, Features]:
     """Return what whole frames tell: how the clip begins, and its colours."""
-    frames = np.stack(list(islice(VideoReader(path), _COLOUR_FRAMES))).astype(np.float32)
+    with VideoReader(path) as reader:
+        frames = np.stack(list(islice(reader, _COLOUR_FRAMES))).astype(np.float32)
     first: Features = {}
     for number, frame in enumerate(frames[:_FIRST_FRAMES]):
         first[f"mean{number}"] = float(frame.mean())

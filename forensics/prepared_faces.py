@@ -86,19 +86,31 @@ def _partners(corpus: Manifest) -> dict[str, Clip]:
 
 
 def _counterparts(clip: Clip, faces: Faces, corpus: Manifest, partner: dict[str, Clip]) -> Images:
-    """Cut the same squares of the same frames out of the authentic clip."""
+    """Cut the same squares of the same frames out of the authentic clip.
+
+    Raises:
+        InputError: If that is another corpus's, or ends before the forged one: a black picture is no authentic face.
+    """
     if not is_forged(clip):
         return faces.images
     name = clip.source.partition(": ")[2]
     if name not in partner:
         raise InputError("these faces come from another corpus", found=clip.source)
     size, wanted = faces.images.shape[1], {int(n): at for at, n in enumerate(faces.frames)}
-    cut = np.zeros_like(faces.images)
-    for number, frame in enumerate(VideoReader(corpus.path(partner[name].video))):
-        if number in wanted:
-            left, top, right, bottom = (float(v) for v in faces.boxes[wanted[number]])
-            square = CropBox(((left + right) / 2, (top + bottom) / 2), right - left)
-            cut[wanted[number]] = square.cut(frame, size)
-        if number >= max(wanted):
-            break
+    cut, filled = np.zeros_like(faces.images), 0
+    with VideoReader(corpus.path(partner[name].video)) as reader:
+        for number, frame in enumerate(reader):
+            if number in wanted:
+                left, top, right, bottom = (float(v) for v in faces.boxes[wanted[number]])
+                square = CropBox(((left + right) / 2, (top + bottom) / 2), right - left)
+                cut[wanted[number]] = square.cut(frame, size)
+                filled += 1
+            if number >= max(wanted):
+                break
+    if filled < len(wanted):
+        raise InputError(
+            f"{partner[name].video} is shorter than {name}, which was made of it",
+            found=f"{filled} of the {len(wanted)} frames that are wanted",
+            fix="build the forgery corpus and extract its faces again",
+        )
     return cut

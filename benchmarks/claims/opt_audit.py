@@ -286,7 +286,8 @@ def _one_a_person(people: Manifest) -> list[Clip]:
 
 
 def _first_frame(people: Manifest, clip: Clip) -> Image:
-    return next(iter(VideoReader(people.path(clip.video)))).copy()
+    with VideoReader(people.path(clip.video)) as reader:
+        return next(iter(reader)).copy()
 
 
 def _lent(people: Manifest, clip: Clip) -> Lent:

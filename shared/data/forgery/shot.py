@@ -99,7 +99,8 @@ def read_shot(manifest: Manifest, clip: Clip, longest: int = 125) -> Shot:
     """
     if not clip.video:
         raise InputError(f"clip {clip.id} has no video")
-    frames = list(islice(VideoReader(manifest.path(clip.video)), longest))
+    with VideoReader(manifest.path(clip.video)) as reader:
+        frames = list(islice(reader, longest))
     points = manifest.truth(clip).landmarks if clip.truth else _found_landmarks(frames)
     count = min(len(frames), len(points))
     if count < SHORTEST:

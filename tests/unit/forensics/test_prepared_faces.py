@@ -14,7 +14,7 @@ from shared.data.clip import Clip
 from shared.data.corpora.faces import Faces
 from shared.data.manifest import Manifest, write_manifest
 from shared.errors import InputError
-from shared.media.video import VideoWriter
+from shared.media.video import VideoReader, VideoWriter
 
 SIDE = 16
 
@@ -65,6 +65,26 @@ def test_counterparts_are_the_same_frames_of_the_authentic_clip(manifest, corpus
     levels = faces.counterparts.mean((1, 2, 3))
     assert levels[:2].tolist() == [7, 7]
     assert levels[2:] == pytest.approx([50, 70], abs=3)
+
+
+def test_a_counterpart_that_ends_too_early_is_told(manifest, corpus):
+    """A black picture would be learnt as an authentic face."""
+    name = corpus.clips[0].video
+    with VideoWriter(corpus.path(name), 25, (64, 64)) as writer:
+        for _ in range(3):
+            writer.write(np.full((64, 64, 3), 40, np.uint8))
+    with pytest.raises(InputError, match=f"{name} is shorter .*1 of the 2 frames"):
+        read_prepared(manifest, corpus=corpus)
+
+
+def test_a_counterpart_is_closed_when_enough_is_read(manifest, corpus, monkeypatch):
+    closed = []
+    leave = VideoReader.__exit__
+    monkeypatch.setattr(
+        VideoReader, "__exit__", lambda self, *told: closed.append(self) or leave(self, *told)
+    )
+    read_prepared(manifest, corpus=corpus)
+    assert len(closed) == 1
 
 
 def test_without_a_corpus_there_are_no_counterparts(manifest):
