@@ -117,7 +117,7 @@ def robust_rows(shop: Workshop, detector: FocusDetector, title: str, status: str
         rows.append(
             row(
                 f"frame AUC: {title}, {name}", area, status=status, seed=0,
-                protocol="all datasets, c23, test people, a frame a video; right and wrong by equal error of val people",
+                protocol="all datasets, c23, test people, a frame a video; right by equal error of val people",
                 table="Robustness of decision and map",
                 **more,
             )
