@@ -175,12 +175,12 @@ class Watch:
         """Return the face's crop; None where its landmarks frame nothing."""
         if face.landmarks is None:
             return None
-        low, high = face.landmarks.min(axis=0), face.landmarks.max(axis=0)
-        side = self.settings.margin * float((high - low).max())
-        if not (np.isfinite(side) and side >= 1):
+        try:
+            square = CropBox.of_extent(face.landmarks, self.settings.margin)
+        except InputError:
             return None
-        x, y = (low + high) / 2
-        square = CropBox((float(x), float(y)), side)
+        if square.side < 1:
+            return None
         points = np.asarray(square.to_crop(face.landmarks, self.size), np.float64)
         return Sight(person, time, face.box, square.cut(frame, self.size), points)
 

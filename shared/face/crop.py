@@ -124,6 +124,23 @@ class CropBox:
         x, y = rigid.mean(axis=0) + (_HEAD_CENTER - _RIGID_FACE.mean(axis=0)) @ camera
         return cls((float(x), float(y)), scale * breadth)
 
+    @classmethod
+    def of_extent(cls, points: Points, margin: float) -> CropBox:
+        """Frame a face for a detector: so many times the larger side of the landmarks' extent.
+
+        Faces are cut alike for training, calibration and inspection by this alone: a calibration is of such crops.
+
+        Args:
+            points: ``(N, 2)`` px.
+            margin: Crop side over that larger side.
+
+        Raises:
+            InputError: If a point is not finite, or all are at one place.
+        """
+        low, high = points.min(axis=0), points.max(axis=0)
+        x, y = (low + high) / 2
+        return cls((float(x), float(y)), margin * float((high - low).max()))
+
     def matrix(self, size: int) -> NDArray[np.float64]:
         """Return the affine ``(2, 3)`` from picture px to px of a crop of ``size`` px."""
         zoom = size / self.side

@@ -236,7 +236,7 @@ def extract_faces(video: LabelledVideo, settings: FaceSettings) -> Extracted:
         if found is None:
             missed += 1
             continue
-        last, crop = found, _crop_of(found.points, settings.margin)
+        last, crop = found, CropBox.of_extent(found.points, settings.margin)
         images.append(crop.cut(frame, settings.size))
         frames.append(number)
         half = crop.side / 2
@@ -279,12 +279,6 @@ def _find(
     nearest = faces[0] if box is None else max(faces, key=lambda face: overlap(face.box, box))
     found = landmarker(frame, nearest)
     return found if found.presence >= PRESENT else None
-
-
-def _crop_of(points: NDArray[np.float32], margin: float) -> CropBox:
-    low, high = points.min(axis=0), points.max(axis=0)
-    x, y = (low + high) / 2
-    return CropBox((float(x), float(y)), margin * float((high - low).max()))
 
 
 def _spread(path: Path, count: int) -> Iterator[tuple[int, Image, int]]:

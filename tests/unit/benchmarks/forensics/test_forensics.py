@@ -22,7 +22,7 @@ from benchmarks.forensics.maps_table import evidence, lent, steps, unseen_by_its
 from benchmarks.forensics.material import Material
 from benchmarks.forensics.picture import map_sheet
 from benchmarks.forensics.plan import ALL, PLANS, plan_named
-from benchmarks.forensics.robustness import CHANGES
+from benchmarks.forensics.robustness import CHANGES, robust_rows, threshold
 from benchmarks.forensics.run import answered
 from benchmarks.forensics.workshop import Workshop
 from forensics.calibration import calibrate
@@ -190,6 +190,25 @@ def test_changes_keep_pictures_pictures(name):
     changed = CHANGES[name](frames)
     assert changed.shape == frames.shape and changed.dtype == np.uint8
     assert not np.array_equal(changed, frames)
+
+
+def test_right_and_wrong_are_by_a_threshold_of_validation_people(shop):
+    """Brighter validation faces put it above every test score: by their own every forged test face were right."""
+    held = shop.material
+    for label, level in ((0, 24), (1, SIDE)):
+        held.faces.frames[(held.split == "val") & (held.faces.labels == label), :level] = 250
+
+    class Seeing(Brightness):
+        def detect(self, frames, **_):
+            found = super().detect(frames)
+            found.maps = np.ones((len(frames), 6, 6), np.float32)
+            return found
+
+    assert threshold(shop, Seeing()) == 1
+    delivered = robust_rows(shop, Seeing(), "focus", "smoke")[0]
+    assert delivered["value"] == 1
+    assert delivered["map cosine, right before"] == "there is none"
+    assert delivered["map cosine, wrong before"] != "there is none"
 
 
 def test_a_training_is_kept_and_judged_by_frame_and_video(shop):

@@ -78,6 +78,17 @@ def test_landmarks_that_give_no_frame_are_refused(wrong):
         CropBox.from_landmarks(wrong)
 
 
+def test_the_square_of_an_extent_is_so_many_times_its_larger_side():
+    points = np.random.default_rng(0).uniform(0, 500, (478, 2)).astype(np.float32)
+    low, high = points.min(axis=0), points.max(axis=0)
+    crop = CropBox.of_extent(points, 1.3)
+    assert crop.side == 1.3 * float((high - low).max())
+    assert crop.center == tuple(float(v) for v in (low + high) / 2)
+    for wrong in (np.full((68, 2), np.nan), np.zeros((68, 2))):
+        with pytest.raises(InputError, match="finite square"):
+            CropBox.of_extent(wrong, 1.3)
+
+
 def test_corners_of_the_square_become_corners_of_the_crop():
     crop = CropBox((50.0, 40.0), 20.0)
     np.testing.assert_allclose(
