@@ -27,6 +27,7 @@ from forensics.inspection.command import inspect_command
 from forensics.prepare import prepare_command
 from forensics.verdict import Reason
 from shared import console
+from shared.beside import require_own
 from shared.errors import InputError, OutputError, ToolkitError
 from shared.media.marks import Marks, read_marks
 
@@ -131,6 +132,9 @@ def audit_command(
     for path in outputs:
         if not path.resolve().parent.is_dir():
             raise OutputError(f"there is no folder {path.parent}", fix="make it first")
+    for path, beginning in ((report, b"<!doctype html>"), (as_json, b"{")):
+        if path is not None:
+            require_own(path, beginning)
     if work is None and outputs:
         work = outputs[0].with_suffix(".scores")
     asked = Question(model, images or [], members, nonmembers, captions).completed()

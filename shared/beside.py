@@ -29,7 +29,7 @@ def replacing(target: str | Path) -> Iterator[Path]:
         >>> place.read_text(), len(list(place.parent.iterdir()))
         ('whole', 1)
     """
-    place = Path(target)
+    place = _place(target)
     temporary = place.with_name(f".{place.stem}.{secrets.token_hex(4)}{place.suffix}")
     with writing(place):
         if place.is_dir():
@@ -43,6 +43,38 @@ def replacing(target: str | Path) -> Iterator[Path]:
             temporary.replace(place)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _place(target: str | Path) -> Path:
+    """Return where a file shall lie: where a link leads, and never a device, which a rename would replace."""
+    place = Path(target)
+    device = place.is_absolute() and place.parts[1:2] in (("dev",), ("proc",))
+    if device or (place.exists() and not (place.is_file() or place.is_dir())):
+        raise OutputError(
+            f"cannot write {target}", found="a device or pipe", fix="name a file, and read that"
+        )
+    return place.resolve() if place.is_symlink() else place
+
+
+def require_own(target: str | Path, beginning: bytes) -> None:
+    """Refuse to write over a file of another kind: it may be what is to be examined.
+
+    Args:
+        target: What is to be written.
+        beginning: How each file of the kind begins, in lower case.
+
+    Raises:
+        OutputError: If something else lies there, or it cannot be read.
+    """
+    with writing(target):
+        if not Path(target).is_file():
+            return
+        with Path(target).open("rb") as opened:
+            found = opened.read(len(beginning))
+    if found and found.lower() != beginning:
+        raise OutputError(
+            f"{target} would be replaced", found="a file of another kind", fix="choose another name"
+        )
 
 
 @contextmanager

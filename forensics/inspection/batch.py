@@ -17,7 +17,8 @@ from forensics.inspection.judge import FaceJudge, open_judge
 from forensics.inspection.result import Inspection
 from forensics.inspection.settings import Settings
 from forensics.inspection.watching import Eyes
-from shared.custody import versions, write_atomic
+from shared.beside import require_own
+from shared.custody import RunRecord, versions, write_atomic
 from shared.errors import InputError, OutputError
 
 Done = Callable[[Path, Inspection], None]
@@ -60,6 +61,8 @@ def inspect_files(
         raise OutputError(f"there is no folder {Path(json_file).parent}", fix="make it first")
     if json_file is not None and Path(json_file).is_dir():
         raise OutputError(f"{json_file} is a folder", fix="name a file in it")
+    if json_file is not None:
+        require_own(json_file, b"{")
     opened = open_judge(detector, device=device)
     inspector = Inspector(opened, settings or Settings(), eyes or Eyes.usual())
     found = []
@@ -120,7 +123,7 @@ def _earlier(inspector: Inspector, path: Path, place: Path) -> Inspection | None
     """Return an earlier answer if nothing that it depends on has changed."""
     try:
         found = Inspection.from_json(place.read_text("utf-8"))
-    except (OSError, InputError):
+    except (OSError, ValueError, InputError):
         return None
     now = inspector.record()
     try:
@@ -128,12 +131,17 @@ def _earlier(inspector: Inspector, path: Path, place: Path) -> Inspection | None
     except InputError:
         return None
     same = (
-        found.record.inputs == now.inputs
+        _content(found.record) == _content(now)
         and found.record.weights == now.weights
         and found.record.settings == now.settings
         and found.record.versions == versions()
     )
     return found if same else None
+
+
+def _content(record: RunRecord) -> str:
+    """Return the hash of the file that was examined; how its path is spelled does not matter."""
+    return str(record.inputs["file"]["sha256"])
 
 
 def _made(report: str | Path | None) -> Path | None:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.errors import InputError
 from shared.media.container import open_container
 from shared.media.image import picture_kind, read_comment, read_image
 from shared.media.video import VideoReader
@@ -100,13 +101,22 @@ def read_marks(path: str | Path) -> Marks:
         with closing(open_container(path)) as container:
             tags = {name.lower(): text for name, text in container.metadata.items()}
             comment = tags.get("comment")
-        with VideoReader(path, key_frames_only=True) as reader:
-            frames_read, score = _scored(itertools.islice(reader, FRAMES))
+        frames_read, score = _of_video(path)
     told = _parsed(comment)
     named = told is not None and told["generator"] == GENERATOR
     return Marks(
         told, score.score, score.p_value, frames_read, named or score.p_value < SIGNIFICANCE
     )
+
+
+def _of_video(path: str | Path) -> tuple[int, WatermarkScore]:
+    """Search key frames; of a file that was cut short they may be lost, and then all frames."""
+    try:
+        with VideoReader(path, key_frames_only=True) as reader:
+            return _scored(itertools.islice(reader, FRAMES))
+    except InputError:
+        with VideoReader(path) as reader:
+            return _scored(itertools.islice(reader, FRAMES))
 
 
 def _scored(frames: Iterable[NDArray[np.uint8]]) -> tuple[int, WatermarkScore]:
