@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,9 @@ from forensics.inspection.inspect import inspect
 from forensics.inspection.judge import FocusJudge, Opened, open_judge
 from forensics.inspection.regions import region_maps
 from forensics.inspection.watching import Watch
+from shared.data.corpora.extraction import FaceSettings, find_face, finders
 from shared.data.marionette.pack import sample_pack
 from shared.face.crop import CropBox
-from shared.face.detector import CenterFace
-from shared.face.landmarks import PRESENT, LandmarkNet
 from shared.face.points import points68
 from shared.face.tracks import SAME, FaceTracker, overlap
 from shared.media.marks import read_marks
@@ -104,8 +104,8 @@ def _endless() -> Iterator[Image]:
     clips = [clip for clip in pack if clip.video]
     while True:
         for clip in clips:
-            for frame in VideoReader(pack.path(clip.video)):
-                yield staged(frame)
+            with VideoReader(pack.path(clip.video)) as reader:
+                yield from map(staged, reader)
 
 
 def staged(frame: Image, side: int = 600, size: tuple[int, int] = SIZE) -> Image:
@@ -210,9 +210,9 @@ def faces_to_find() -> tuple[list[Image], list[NDArray[np.float32]]]:
     pack, frames, boxes = sample_pack(), [], []
     for clip in (c for c in pack if c.video and c.truth):
         points = points68(pack.truth(clip).landmarks)
-        for number, frame in enumerate(VideoReader(pack.path(clip.video))):
-            if number >= min(len(points), PER_CLIP):
-                break
+        with VideoReader(pack.path(clip.video)) as reader:
+            first = list(islice(reader, min(len(points), PER_CLIP)))
+        for number, frame in enumerate(first):
             side = 600
             zoom = side / frame.shape[0]
             corner = np.array([(SIZE[0] - side) / 2, (SIZE[1] - side) / 2], np.float32)
@@ -266,24 +266,15 @@ def extraction_rows(*, runs: int, threads: int) -> tuple[Rows, list[str]]:
 
 
 def ours(frames: list[Image]) -> list[NDArray[np.float32] | None]:
-    """Find and cut faces as ``forensics prepare`` does."""
-    detector, landmarker = CenterFace(), LandmarkNet()
+    """Find and cut faces as ``forensics prepare`` does, by its own functions."""
+    settings, (detector, landmarker) = FaceSettings(size=CROP), finders()
     last, found = None, []
     for frame in frames:
-        here = None if last is None else landmarker(frame, last.points)
-        lost = (
-            here is None
-            or last is None
-            or here.presence < PRESENT
-            or overlap(here.as_face().box, last.as_face().box) < SAME
-        )
-        if lost:
-            faces = detector.detect(frame)
-            here = landmarker(frame, faces[0]) if faces else None
-        last = here if here is not None and here.presence >= PRESENT else None
-        if last is not None:
-            CropBox.from_landmarks(last.points, 1.6).cut(frame, CROP)
-        found.append(None if last is None else last.as_face().box)
+        here = find_face(frame, last, detector, landmarker, settings.smallest)
+        if here is not None:
+            last = here
+            CropBox.of_extent(here.points, settings.margin).cut(frame, settings.size)
+        found.append(None if here is None else here.as_face().box)
     return found
 
 

@@ -226,13 +226,13 @@ def extract_faces(video: LabelledVideo, settings: FaceSettings) -> Extracted:
         FaceNotFound: If no frame shows a face.
         InputError: If the video cannot be read.
     """
-    detector, landmarker = _finders()
+    detector, landmarker = finders()
     images, frames, boxes, landmarks = [], [], [], []
     last: Landmarks | None = None
     missed, shape, room = 0, (0, 0), 0
     for number, frame, border in _spread(video.path, settings.count):
         shape, room = (frame.shape[0], frame.shape[1]), border
-        found = _find(frame, last, detector, landmarker, settings.smallest)
+        found = find_face(frame, last, detector, landmarker, settings.smallest)
         if found is None:
             missed += 1
             continue
@@ -255,19 +255,27 @@ def extract_faces(video: LabelledVideo, settings: FaceSettings) -> Extracted:
 
 
 @cache
-def _finders() -> tuple[CenterFace, LandmarkNet]:
+def finders() -> tuple[CenterFace, LandmarkNet]:
     """Load the networks once a process."""
     return CenterFace(), LandmarkNet()
 
 
-def _find(
+def find_face(
     frame: Image,
     last: Landmarks | None,
     detector: CenterFace,
     landmarker: LandmarkNet,
     smallest: float,
 ) -> Landmarks | None:
-    """Return the landmarks of the person who was followed so far, or of the largest face."""
+    """Return the landmarks of the person who was followed so far, or of the largest face.
+
+    Args:
+        frame: Where it is looked for.
+        last: What was found last, however long ago; None: nobody yet.
+        detector: Asked where the face is lost.
+        landmarker: Finds it from its last place.
+        smallest: Least side of a face's box that the detector gives, px.
+    """
     if last is not None:
         found = landmarker(frame, last.points)
         if found.presence >= PRESENT and overlap(found.as_face().box, last.as_face().box) >= SAME:
