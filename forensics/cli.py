@@ -132,9 +132,9 @@ def audit_command(
     for path in outputs:
         if not path.resolve().parent.is_dir():
             raise OutputError(f"there is no folder {path.parent}", fix="make it first")
-    for path, beginning in ((report, b"<!doctype html>"), (as_json, b"{")):
-        if path is not None:
-            require_own(path, beginning)
+    for place, beginning in ((report, b"<!doctype html>"), (as_json, b"{")):
+        if place is not None:
+            require_own(place, beginning)
     if work is None and outputs:
         work = outputs[0].with_suffix(".scores")
     asked = Question(model, images or [], members, nonmembers, captions).completed()
