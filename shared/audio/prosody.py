@@ -53,7 +53,9 @@ def log_energy(
         [-100.0, -100.0]
     """
     power = np.square(windows(samples, WINDOW, start, stop)).mean(axis=-1)
-    return np.asarray(10 * np.log10(np.maximum(power, 10 ** (SILENCE_DB / 10))), np.float32)
+    level = 10 * np.log10(np.maximum(power, 10 ** (SILENCE_DB / 10)))
+    # some processors round the logarithm of the floor to just below it
+    return np.asarray(np.maximum(level, SILENCE_DB), np.float32)
 
 
 def speech_level(energy: NDArray[np.float32]) -> float:
