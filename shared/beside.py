@@ -48,8 +48,9 @@ def replacing(target: str | Path) -> Iterator[Path]:
 def _place(target: str | Path) -> Path:
     """Return where a file shall lie: where a link leads, and never a device, which a rename would replace."""
     place = Path(target)
-    device = place.is_absolute() and place.parts[1:2] in (("dev",), ("proc",))
-    if device or (place.exists() and not (place.is_file() or place.is_dir())):
+    # /dev/stdout is a link, perhaps to the file that a shell has opened; /dev/shm holds files like any others
+    stream = place.is_symlink() and place.absolute().parts[1:2] in (("dev",), ("proc",))
+    if stream or (place.exists() and not (place.is_file() or place.is_dir())):
         raise OutputError(
             f"cannot write {target}", found="a device or pipe", fix="name a file, and read that"
         )

@@ -15,6 +15,7 @@ from benchmarks.forensics.workshop import Workshop
 from benchmarks.tables import Rows, row
 from forensics.faces import Images
 from forensics.focus.detector import FocusDetector
+from shared.media.image import through_jpeg
 from shared.metrics.eer import equal_error_threshold
 from shared.metrics.roc import auc
 from shared.statistics import Interval
@@ -28,12 +29,7 @@ def _each(change: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]) -> Change:
 
 def jpeg(quality: int) -> Change:
     """Return what a JPEG of this quality leaves."""
-
-    def change(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        _, code = cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-        return np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR), np.uint8)[..., ::-1]
-
-    return _each(change)
+    return _each(lambda frame: through_jpeg(frame, quality))
 
 
 def blur(sigma: float) -> Change:

@@ -139,13 +139,13 @@ def write_image(path: str | Path, rgb: NDArray[np.uint8], *, comment: str | None
 
 
 def jpeg_code(rgb: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
-    """Return the bytes of a picture as JPEG of a quality from 0 to 100, colours at half resolution, as most are."""
+    """Return a picture ``(H, W, 3)`` as the bytes ``(N,)`` of a JPEG of quality 0 to 100, colours halved in size."""
     _, code = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     return np.asarray(code, np.uint8)
 
 
 def through_jpeg(rgb: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
-    """Return what a JPEG of a quality leaves of a picture, in memory; see :func:`jpeg_code`."""
+    """Return what a JPEG of a quality leaves of a picture ``(H, W, 3)``, in memory; see :func:`jpeg_code`."""
     read = np.asarray(cv2.imdecode(jpeg_code(rgb, quality), cv2.IMREAD_COLOR), np.uint8)
     return np.ascontiguousarray(read[..., ::-1])
 

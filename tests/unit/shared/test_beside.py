@@ -1,6 +1,7 @@
 """Outputs replace no device and no file of another kind."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,13 @@ def test_a_device_is_not_replaced_and_a_link_keeps_leading_where_it_did(tmp_path
     for device in ("/dev/null", "/dev/stdout"):
         with pytest.raises(OutputError, match="device"), replacing(device):
             pass
+    shared_memory = Path("/dev/shm")
+    if os.access(shared_memory, os.W_OK):
+        place = shared_memory / f"twinface-{os.getpid()}.txt"
+        with replacing(place) as temporary:
+            temporary.write_text("whole")
+        assert place.read_text() == "whole"
+        place.unlink()
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OutputError, match="pipe"), replacing(tmp_path / "pipe"):
         pass
