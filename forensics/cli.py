@@ -186,6 +186,9 @@ def train_command(
     weights: Annotated[
         Path | None, typer.Option(help="Folder of a local transformers backbone to begin from.")
     ] = None,
+    start: Annotated[
+        str | None, typer.Option(help="focus: an earlier one of the same sizes to go on from.")
+    ] = None,
     per_clip: Annotated[int, typer.Option(help="Frames of each clip of a forgery corpus.")] = 8,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     minutes: Annotated[float | None, typer.Option(help="Wall clock at most.")] = None,
@@ -203,7 +206,7 @@ def train_command(
         show = _shown(progress)
         folder = train(
             what, corpus, out, beside=beside, profile=profile, maps=maps, teacher=teacher, weights=weights,
-            per_clip=per_clip, seed=seed, minutes=minutes, device=device,
+            start=start, per_clip=per_clip, seed=seed, minutes=minutes, device=device,
             progress=lambda done, total: show("clips read", done, total),
         )  # fmt: skip
     typer.echo(f"checkpoint: {folder}")

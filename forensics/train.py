@@ -30,6 +30,7 @@ def train(
     maps: str | None = None,
     teacher: str | Path | None = None,
     weights: str | Path | None = None,
+    start: str | Path | None = None,
     per_clip: int = 8,
     seed: int = 0,
     minutes: float | None = None,
@@ -50,6 +51,7 @@ def train(
             from none of the videos whose masks `forensics prepare` had to leave out.
         teacher: Checkpoint that the maps come from, for providers that need one.
         weights: Folder of a local transformers backbone to begin from.
+        start: focus: an earlier one of the same sizes to go on from, by name or folder.
         per_clip: Frames of each clip of a forgery corpus; of extracted faces all. Paper: 32.
         seed: Of everything random.
         minutes: Wall clock at most.
@@ -70,6 +72,8 @@ def train(
         raise InputError(
             "FoCus learns from labels alone", found=f"maps {maps}", fix="leave them out"
         )
+    if what != "focus" and start is not None:
+        raise InputError("only FoCus can go on from an earlier one", found=f"{what}, {start}")
     size = (
         profile_named(profile).network.image
         if what == "focus"
@@ -88,8 +92,8 @@ def train(
     )
     if what == "focus":
         return train_focus(
-            faces, folder, profile=profile, validation=held, weights=weights, seed=seed,
-            minutes=minutes, device=device,
+            faces, folder, profile=profile, validation=held, weights=weights, start=start,
+            seed=seed, minutes=minutes, device=device,
         )  # fmt: skip
     kept = None if provider is None else CachedMaps(provider, folder / "maps")
     return train_detector(

@@ -5,16 +5,25 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
+from torch import Tensor
+
 from forensics.face_batches import Augmentation
 from forensics.faces import FaceSet
-from forensics.focus.config import FocusProfile, config_to_plain, profile_named
+from forensics.focus.config import (
+    FocusConfig,
+    FocusProfile,
+    config_from_plain,
+    config_to_plain,
+    profile_named,
+)
 from forensics.focus.detector import KIND
 from forensics.focus.network import FocusNetwork
 from forensics.focus.training import FocusModule
 from forensics.learning import fit_on_faces
+from shared.errors import WeightsError
 from shared.training.plan import weights_hash
 from shared.training.steps import seeded
-from shared.zoo.checkpoints import save_checkpoint
+from shared.zoo.checkpoints import checkpoint_hash, load_checkpoint, save_checkpoint
 
 
 def train_focus(
@@ -24,6 +33,7 @@ def train_focus(
     profile: FocusProfile | str = "cpu",
     validation: FaceSet | None = None,
     weights: str | Path | None = None,
+    start: str | Path | None = None,
     augmentation: Augmentation | None = None,
     seed: int = 0,
     minutes: float | None = None,
@@ -40,6 +50,7 @@ def train_focus(
         profile: A scale of :data:`forensics.focus.config.PROFILES`, or one of your own.
         validation: Faces of other people; their AUC is logged.
         weights: Folder of a local transformers ViT to begin from.
+        start: A FoCus of the same sizes whose weights are the first, by name or folder.
         augmentation: How pictures are varied.
         seed: Of everything random.
         minutes: Wall clock at most.
@@ -50,23 +61,41 @@ def train_focus(
 
     Raises:
         InputError: If the profile is unknown, a class has no face, or ``out`` holds another training.
-        WeightsError: If ``weights`` holds no ViT.
+        WeightsError: If ``weights`` holds no ViT, or ``start`` no FoCus of these sizes.
     """
     chosen = profile_named(profile) if isinstance(profile, str) else profile
     folder = Path(out)
     with seeded(seed):
-        module = FocusModule(chosen, seed, FocusNetwork(chosen.network, weights))
+        network = FocusNetwork(chosen.network, weights)
+    if start is not None:
+        network.load_state_dict(_started(start, chosen.network))
+    module = FocusModule(chosen, seed, network)
+    begun = weights is not None or start is not None
     plan = {
-        "trains": "focus", "profile": chosen,
-        "weights": None if weights is None else weights_hash(module.network),
+        "trains": "focus", "profile": chosen, "weights": weights_hash(network) if begun else None,
     }  # fmt: skip
     fit_on_faces(
         module, faces, folder, chosen.budget, chosen.network.image, plan=plan,
         validation=validation, augmentation=augmentation, seed=seed, minutes=minutes, device=device,
     )  # fmt: skip
     name = profile if isinstance(profile, str) else "own"
-    export(module, folder / "checkpoint", {"profile": name, "seed": seed, "faces": len(faces)})
+    meta = {"profile": name, "seed": seed, "faces": len(faces)}
+    if start is not None:
+        meta["start"] = checkpoint_hash(start)
+    export(module, folder / "checkpoint", meta)
     return folder / "checkpoint"
+
+
+def _started(start: str | Path, config: FocusConfig) -> dict[str, Tensor]:
+    """Return the weights of an earlier FoCus."""
+    tensors, facts = load_checkpoint(start, KIND)
+    found = config_from_plain(facts["config"]["network"])
+    if found != config:
+        raise WeightsError(
+            "the FoCus to start from is another network",
+            found=found, expected=config, fix="choose the profile that it was trained with",
+        )  # fmt: skip
+    return tensors["network"]
 
 
 def export(module: FocusModule, folder: str | Path, meta: dict[str, object]) -> str:

@@ -22,7 +22,7 @@ from forensics.focus.recipes import train_focus
 from forensics.focus.synthetic import TEXTURE, TINT, synthetic_faces
 from forensics.focus.training import FocusModule
 from shared.errors import InputError, NotTrained, WeightsError
-from shared.zoo.checkpoints import save_checkpoint
+from shared.zoo.checkpoints import load_checkpoint, save_checkpoint
 
 SMOKE = replace(PROFILES["smoke"], budget=replace(PROFILES["smoke"].budget, steps=4, save_every=2))
 
@@ -230,3 +230,16 @@ def test_each_synthetic_cue_lies_where_it_is_said_to():
     assert not (both.cues[:, TEXTURE] & both.cues[:, TINT]).any()
     one = synthetic_faces(40, 3, cues=(TINT,))
     assert not one.cues[:, TEXTURE].any()
+
+
+def test_a_training_begins_from_an_earlier_one_and_says_so(checkpoint, faces, tmp_path):
+    still = replace(SMOKE.recipe, backbone_rate=0.0, head_rate=0.0)
+    profile = replace(SMOKE, recipe=still)
+    ended = train_focus(faces, tmp_path / "on", profile=profile, start=checkpoint, device="cpu")
+    (first, facts), (last, told) = (load_checkpoint(one, "focus") for one in (checkpoint, ended))
+    for name, value in first["network"].items():
+        torch.testing.assert_close(last["network"][name], value)
+    assert told["meta"]["start"] == facts["sha256"]
+    other = replace(SMOKE, network=replace(SMOKE.network, delta=0.3))
+    with pytest.raises(WeightsError, match="another network"):
+        train_focus(faces, tmp_path / "other", profile=other, start=checkpoint, device="cpu")
