@@ -29,9 +29,10 @@ def answer_track(
     evidence: Mapping[str, Any],
     custody: Mapping[str, str],
     *,
+    fresh: Sequence[bool] | None = None,
     stretches: Sequence[Segment] = (),
 ) -> Verdict:
-    """Answer about one person by the mean of the scores, compared with known means of as many frames.
+    """Answer about one person by the mean of the scores, compared with known means of as many pictures.
 
     Args:
         subject: The file and the person.
@@ -39,6 +40,7 @@ def answer_track(
         opened: The judge.
         evidence: What a reader can check.
         custody: Hashes.
+        fresh: Of the frames: which show another picture than the one before; None: all do.
         stretches: Of time that score as manipulated ones do: with one the face is not called authentic.
     """
     finite = np.array(scores, np.float64)[np.isfinite(scores)] if len(scores) else np.zeros(0)
@@ -49,7 +51,7 @@ def answer_track(
         return _inconclusive(subject, reason, opened.problem, evidence, custody, score=score)
     if float(evidence.get(UNLIKE, 0)) > 1:  # the score of such a face has no probability
         return _inconclusive(subject, Reason.OUT_OF_RANGE, "", evidence, custody, score=score)
-    calibration = calibration.of(len(finite))
+    calibration = calibration.of(len(finite) if fresh is None else max(1, sum(fresh)))
     judged = calibration.judge(score)
     if judged is Decision.AUTHENTIC and stretches:
         judged = Reason.PARTLY
@@ -150,6 +152,7 @@ def segments(
     calibration: Calibration,
     seconds: float,
     *,
+    fresh: Sequence[bool] | None = None,
     end: float = math.inf,
 ) -> tuple[Segment, ...]:
     """Return the stretches of time in which the smoothed score lies above the threshold of ``manipulated``.
@@ -157,17 +160,19 @@ def segments(
     Args:
         times: ``(T,)`` seconds, increasing; a single one has no stretch.
         scores: ``(T,)``; NaN is left out.
-        calibration: Whose threshold counts, for means of as many frames as were averaged.
+        calibration: Whose threshold counts, for means of as many pictures as were averaged.
         seconds: Width of the moving mean; a longer gap between two frames ends a segment.
+        fresh: ``(T,)`` which frames show another picture than the one before; None: all do.
         end: Of the file, seconds.
     """
     values = np.array(scores, np.float64)
-    clock = np.array(times, np.float64)[np.isfinite(values)]
-    values = values[np.isfinite(values)]
+    finite = np.isfinite(values)
+    clock, values = np.array(times, np.float64)[finite], values[finite]
     if len(values) < 2:
         return ()
     step = float(np.median(np.diff(clock)))
-    means, counts = smoothed(clock, values, seconds)
+    pictures = np.ones(len(values), bool) if fresh is None else np.array(fresh, bool)[finite]
+    means, counts = smoothed(clock, values, seconds, pictures)
     least = {int(count): _least(calibration.of(int(count))) for count in np.unique(counts)}
     high = means > np.array([least[int(count)] for count in counts])
     breaks = np.flatnonzero(
@@ -185,19 +190,25 @@ def segments(
 
 
 def smoothed(
-    times: NDArray[np.float64], values: NDArray[np.float64], seconds: float
+    times: NDArray[np.float64],
+    values: NDArray[np.float64],
+    seconds: float,
+    fresh: NDArray[np.bool_],
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return the mean of the values within half of ``seconds`` of each one's time, and how many they are.
+    """Return the mean of the values within half of ``seconds`` of each one's time, and how many pictures they are.
 
     Example:
-        >>> means, counts = smoothed(np.array([0.0, 0.4, 5.0]), np.array([0.0, 1.0, 7.0]), 1.0)
+        >>> seen = np.array([True, False, True])
+        >>> means, counts = smoothed(np.array([0.0, 0.4, 5.0]), np.array([0.0, 1.0, 7.0]), 1.0, seen)
         >>> means.tolist(), counts.tolist()
-        ([0.5, 0.5, 7.0], [2, 2, 1])
+        ([0.5, 0.5, 7.0], [1, 1, 1])
     """
     sums = np.concatenate([[0.0], np.cumsum(values)])
+    pictures = np.concatenate([[0], np.cumsum(fresh)])
     low = np.searchsorted(times, times - seconds / 2, side="left")
     high = np.searchsorted(times, times + seconds / 2, side="right")
-    return np.asarray((sums[high] - sums[low]) / (high - low)), np.asarray(high - low)
+    means = (sums[high] - sums[low]) / (high - low)
+    return np.asarray(means), np.maximum(pictures[high] - pictures[low], 1)
 
 
 def _least(calibration: Calibration) -> float:

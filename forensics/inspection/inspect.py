@@ -200,12 +200,14 @@ class Inspector:
         evidence: dict[str, Any] = {
             "frames": len(person.times), "seconds": [person.times[0], person.times[-1]]
         }  # fmt: skip
+        if person.fresh:
+            evidence["pictures that differ"] = sum(person.fresh)
         if person.unlike:
             evidence[UNLIKE] = round(float(np.nanmedian(person.unlike)), 4)
         stretches = (
             segments(
                 person.times, person.scores, usable.calibration, self.settings.smoothing,
-                end=watch.seconds,
+                fresh=person.fresh, end=watch.seconds,
             )
             if usable and usable.calibration and person.scores and evidence.get(UNLIKE, 0) <= 1
             else ()
@@ -213,7 +215,8 @@ class Inspector:
         return TrackFinding(
             number, person.times[0], person.times[-1],
             answer_track(
-                subject, person.scores, self.opened, evidence, custody, stretches=stretches
+                subject, person.scores, self.opened, evidence, custody, fresh=person.fresh,
+                stretches=stretches,
             ),
             tuple(round(time, 3) for time in person.times),
             tuple(None if np.isnan(score) else score for score in person.scores),

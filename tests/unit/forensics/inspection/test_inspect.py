@@ -163,8 +163,8 @@ def test_an_authentic_face_that_is_forged_for_a_while_is_not_called_authentic(
     assert track.verdict.score < track.verdict.thresholds[Decision.AUTHENTIC].value
 
 
-def test_a_face_is_judged_by_means_of_as_many_frames(tmp_path, encode, eyes, redness, scene):
-    """The same score is manipulated as a mean of eight frames and nothing as that of one."""
+def test_a_face_is_judged_by_means_of_as_many_pictures(tmp_path, encode, eyes, redness, scene):
+    """The same score is manipulated as a mean of eight and nothing as that of one, however long that one is shown."""
     rng = np.random.default_rng(0)
     kinds = [
         [[KnownTrack((f"p{n}",), tuple(rng.normal(centre, 0.2, 8))) for n in range(40)]]
@@ -173,11 +173,18 @@ def test_a_face_is_judged_by_means_of_as_many_frames(tmp_path, encode, eyes, red
     judge = redness(calibrate_tracks(*kinds, error_rate=0.05))
     picture = scene((40, 30, 60, 125))
     one = inspect(write_image(tmp_path / "a.png", picture), detector=judge, eyes=eyes)
-    many = inspect(encode("a.mp4", [picture] * 10), detector=judge, eyes=eyes)
-    assert one.verdict.score == pytest.approx(many.verdict.score, abs=0.03)
-    assert (one.verdict.reason, many.verdict.decision) == (Reason.OVERLAP, Decision.MANIPULATED)
-    told = [f.tracks[0].verdict.thresholds[Decision.MANIPULATED].origin for f in (one, many)]
-    assert "single frames" in told[0] and "means of 8 frames" in told[1]
+    shifted = [picture + np.uint8(5 * (t % 2)) for t in range(10)]
+    many = inspect(encode("a.mp4", shifted), detector=judge, eyes=eyes)
+    still = inspect(encode("b.mp4", [picture] * 10), detector=judge, eyes=eyes)
+    for other in (many, still):
+        assert one.verdict.score == pytest.approx(other.verdict.score, abs=0.03)
+    assert many.verdict.decision is Decision.MANIPULATED
+    assert one.verdict.reason is still.verdict.reason is Reason.OVERLAP
+    tracks = [found.tracks[0].verdict for found in (one, many, still)]
+    told = [track.thresholds[Decision.MANIPULATED].origin for track in tracks]
+    assert [origin.count("single frames") for origin in told] == [1, 0, 1]
+    assert "means of 8 frames" in told[1]
+    assert [track.evidence["pictures that differ"] for track in tracks] == [1, 10, 1]
     assert (one.calibration.frames, many.calibration.frames) == (1, 8)
 
 
