@@ -6,7 +6,26 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import lightning
+import numpy as np
 import pytest
+import torch
+
+
+def _seed() -> None:
+    torch.manual_seed(0)
+    np.random.seed(0)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup() -> None:
+    """Draw a fixture's weights alike, whichever test asks for it first."""
+    _seed()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call() -> None:
+    """Draw a test's weights alike, alone and after others: a failure then comes again."""
+    _seed()
 
 
 @pytest.fixture
