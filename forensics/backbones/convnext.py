@@ -1,8 +1,31 @@
 """ConvNeXt (transformers' ``ConvNextModel``), cut after the stage whose grid is a transformer's.
 
-pictures (B, 3, H, W) in [0, 1] -> stages of stride 4, 8, 16 -> patches (B, D, g, g), their mean (B, D)
+Data flow (S streams; widths of size ``paper``; g = H / 16):
+
+    pictures (B, 3, H, W) in [0, 1] -> (x - 0.5) / 0.5, beside zeros for the other streams   (B, 3 S, H, W)
+      -> stem, 4 x 4 convolution of stride 4                     (B, 128, H/4, W/4)
+      -> stage 1: 3 blocks                                       (B, 128, H/4, W/4)
+      -> halved, stage 2: 3 blocks                               (B, 256, H/8, W/8)
+      -> halved, stage 3: 27 blocks -> patches                   (B, D, g, g), D = 512
+      -> mean over places -> summary                             (B, D)
+
+| code    | paper            | shape        | meaning |
+|---------|------------------|--------------|---------|
+| widths  | C                | stages       | channels of each stage |
+| depths  | B                | stages       | blocks of each stage |
+| patches |                  | (B, D, g, g) | features of the last stage that is kept |
+| summary |                  | (B, D)       | their mean |
+| streams |                  |              | kinds of pictures, each with input channels of its own |
 
 Reference: Z. Liu et al., "A ConvNet for the 2020s", CVPR 2022.
+
+Differences from the paper:
+- The fourth stage is left out (``cpu`` keeps two stages, ``smoke`` one), so that the grid is that of
+  :data:`forensics.backbones.vit.SIZES`. Widths and depths of ``gpu`` and ``paper`` are the first three of ConvNeXt-T
+  and ConvNeXt-B; those of ``cpu`` and ``smoke`` are ours.
+- There is no classifier, and the mean does not go through the layer normalisation before it.
+- Always from scratch, and without stochastic depth (transformers' default).
+- Streams are ours: the stem takes all their channels, and a stream fills its own, as in the transformer.
 """
 
 from __future__ import annotations

@@ -1,8 +1,30 @@
 """EfficientNet (transformers' ``EfficientNetModel``) that gives its features at every scale.
 
-pictures (B, 3, H, W) in [0, 1] -> features at strides 2, 4, 8, 16 and 32, the last one after the 1 x 1 head
+Data flow (channels of B4, size ``paper``: H = W = 380; odd sides are rounded):
 
-Reference: M. Tan, Q. Le, "EfficientNet: Rethinking Model Scaling", ICML 2019. B4: width 1.4, depth 1.8, 380 px.
+    pictures (B, 3, H, W) in [0, 1] -> (x - 0.45) / 0.226        (B, 3, H, W)
+      -> stem, blocks up to the next halving                     (B, 24, H/2, W/2)
+      -> blocks                                                  (B, 32, H/4, W/4)
+      -> blocks                                                  (B, 56, H/8, W/8)
+      -> blocks                                                  (B, 160, H/16, W/16)
+      -> blocks, 1 x 1 convolution of the head                   (B, 1792, H/32, W/32)
+
+| code          | paper | value or shape              | meaning |
+|---------------|-------|-----------------------------|---------|
+| size.width    | w     | B4: 1.4                     | multiplier of channels |
+| size.depth    | d     | B4: 1.8                     | multiplier of repetitions |
+| size.image    | r     | B4: 380 px                  | side of the pictures; the network takes any |
+| widths        |       | 24, 32, 56, 160, 1792       | channels at strides 2, 4, 8, 16, 32 |
+| pyramid(x)[i] |       | (B, widths[i], H/s, W/s)    | features at stride s = 2^(i + 1) |
+
+Reference: M. Tan, Q. Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", ICML 2019.
+
+Differences from the paper:
+- The pooling and the classifier are left to the detector; what is given are features.
+- transformers' blocks drop single values where the authors' code drops the whole branch of a picture.
+- One mean and one deviation for all three colours instead of ImageNet's three.
+- Sizes ``smoke`` (0.25, 0.2), ``cpu`` (0.5, 0.5) and the 256 px of ``gpu`` are ours, without compound scaling.
+- From scratch unless a folder of weights is given. The start is the authors', not transformers' (:func:`_built`).
 """
 
 from __future__ import annotations

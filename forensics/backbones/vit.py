@@ -1,20 +1,43 @@
 """Vision Transformer (transformers' ``ViTModel``) that keeps its patches on their grid.
 
-    pictures (B, 3, H, W) in [0, 1] -> patches of P px -> tokens (B, 1 + g g, D)
-        -> class token (B, D), patches (B, D, g, g) with g = H / P, attention of each layer (B, heads, N, N)
+Data flow (patches of P px, g = H / P, N = 1 + g g tokens, S streams):
+
+    pictures (B, 3, H, W) in [0, 1] -> (x - 0.5) / 0.5, beside zeros for the other streams   (B, 3 S, H, W)
+      -> linear map of each patch, or stem of convolutions       (B, g g, D)
+         erased patches (B, g, g) -> mask token
+      -> class token before them, position embeddings            (B, N, D)
+      -> layers: attention (B, heads, N, N), each token's own network; layer normalisation    (B, N, D)
+      -> summary: class token (B, D);  patches (B, D, g, g);  attentions: one (B, heads, N, N) a layer
+    attentions -> rollout                                        (B, g g)
+
+| code       | paper     | shape            | meaning |
+|------------|-----------|------------------|---------|
+| patch      | P         | px               | side of a patch |
+| width      | D         |                  | channels of a token |
+| depth      | L         |                  | layers |
+| summary    | LN(z_L^0) | (B, D)           | class token |
+| patches    | LN(z_L^i) | (B, D, g, g)     | patch tokens |
+| attentions | A         | (B, heads, N, N) | rows sum to 1: what each token looks at |
+| erased     |           | (B, g, g)        | patches that are not seen |
 
 Any side that patches divide is taken: position embeddings are interpolated. 224 px with patches of 16 and 112 px with
 patches of 8 both give 14 x 14; twice the side gives 28 x 28.
 
-A small network from scratch may see its patches through convolutions (``stem``) instead of one linear map of each: it
-learns much faster. They overlap, so what is erased is grey for them, too.
-
-Several streams (the picture, its edges) may share all but the patch embedding: the embedding takes the streams'
-channels side by side, and a stream fills its own and leaves the others zero, which is the same as one embedding each.
-Stems are one a stream in so many words, since they normalise by batches and each stream has statistics of its own.
-
 References: A. Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021; T. Xiao et al., "Early Convolutions Help
-Transformers See Better", NeurIPS 2021, for the stem.
+Transformers See Better", NeurIPS 2021, for the stem; S. Abnar, W. Zuidema, "Quantifying Attention Flow in
+Transformers", ACL 2020, for the rollout.
+
+Differences from the papers:
+- There is no classifier: what is given are tokens. The mask token is transformers', for what FoCus erases.
+- Sizes ``gpu`` and ``paper`` are ViT-S/16 and ViT-B/16; ``cpu`` and ``smoke`` are ours, with three switches that small
+  networks from scratch need: ``reach`` (patches look near), ``placed = False`` (no position embeddings) and ``stem``.
+- The stem halves by 2 x 2 convolutions with residual ones of 5 x 5 between them, where Xiao et al. stack 3 x 3
+  convolutions of stride 2, and no layer of the transformer is taken out for it. It learns much faster than one linear
+  map of each patch. Its convolutions overlap, so what is erased is grey for them, too.
+- Streams are ours: several kinds of pictures (the picture, its edges) share all but the patch embedding. The embedding
+  takes the streams' channels side by side, and a stream fills its own and leaves the others zero, which is one linear
+  map each with one bias for all. Stems are one a stream in so many words, since they normalise by batches and each
+  stream has statistics of its own.
 """
 
 from __future__ import annotations

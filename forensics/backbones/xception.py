@@ -1,14 +1,26 @@
 """Xception: depthwise separable convolutions with residual connections, written from its paper.
 
-    pictures (B, 3, 299, 299) in [0, 1]
-        -> entry: conv 32 / 2, conv 64, blocks 128 / 2, 256 / 2, 728 / 2      (B, 728, 19, 19)
-        -> middle: 8 blocks of three separable convolutions                 (B, 728, 19, 19)
-        -> exit: block 1024 / 2, separable 1536, 2048                       (B, 2048, 10, 10)
+Data flow (size ``paper``: 299 px, width 1, 8 middle blocks):
+
+    pictures (B, 3, 299, 299) in [0, 1] -> (x - 0.5) / 0.5
+      -> entry: conv 32 / 2, conv 64                             (B, 64, 147, 147)
+                blocks 128 / 2, 256 / 2, 728 / 2                 (B, 728, 19, 19)
+      -> middle, first half: 4 blocks of three separable convolutions -> low     (B, 728, 19, 19)
+      -> middle, second half: 4 blocks                           (B, 728, 19, 19)
+      -> exit: block 1024 / 2, separable 1536, 2048 -> high      (B, 2048, 10, 10)
+
+| code         | shape             | meaning |
+|--------------|-------------------|---------|
+| low          | (B, 728, g, g)    | features half through the middle, where FFD puts its map |
+| high         | (B, 2048, g', g') | last features, g' = g / 2 rounded up |
+| middle_width | 728               | channels of ``low``, times ``size.width`` |
+| width        | 2048              | channels of ``high``, times ``size.width`` |
 
 Reference: F. Chollet, "Xception: Deep Learning with Depthwise Separable Convolutions", CVPR 2017, figure 5.
 
-Differences from the paper: both first convolutions are not padded, as in the paper; ``width`` and ``blocks`` shrink the
-network for small pictures.
+Differences from the paper: the layers are its own; pooling, dropout and classifier are left to the detector, and the
+middle can be left half way. ``width`` and ``blocks`` shrink the network for small pictures (``smoke``, ``cpu``), and
+``gpu`` sees 256 px; these sizes are ours. Always from scratch.
 """
 
 from __future__ import annotations

@@ -1,8 +1,24 @@
 """ClassNSeg: a Y-shaped autoencoder that classifies, segments and reconstructs.
 
-    pictures (B, 3, H, W) -> encoder 8 8 16 16 32 32 64 64 128, four of stride 2 -> latent (B, 128, H/16, W/16)
-    latent = [h_authentic, h_forged], 64 channels each;  a_c = mean |h_c| -> decision
-    the half of the other class is zeroed -> shared decoder -> mask logits (B, 1, H, W), reconstruction (B, 3, H, W)
+Data flow (width 1):
+
+    pictures (B, 3, H, W) in [0, 1] -> (x - 0.5) / 0.5
+      -> encoder 8 8 16 16 32 32 64 64 128, four of stride 2     (B, 128, H/16, W/16)
+      -> halves h_0 (authentic), h_1 (forged)                    (B, 2, 64, H/16, W/16)
+      -> activations a_c = mean |h_c| -> logits log a_c          (B, 2)
+    the half of the other class is zeroed: by the label in training, by the larger activation otherwise
+      -> shared decoder, two layers                              (B, 32, H/4, W/4)
+      -> three layers -> mask logits                             (B, 1, H, W)
+      -> three layers, sigmoid -> reconstruction                 (B, 3, H, W)
+
+| code           | notation    | shape                  | meaning |
+|----------------|-------------|------------------------|---------|
+| halves         | h_0, h_1    | (B, 2, 64, H/16, W/16) | latent features of each class |
+| activations    | a_0, a_1    | (B, 2)                 | how active each half is |
+| logits         | log a_c     | (B, 2)                 | their softmax is a_c / (a_0 + a_1) |
+| kept           |             | (B, 2)                 | 1 for the half that is decoded |
+| map_logits     |             | (B, 1, H, W)           | sigmoid = forged here |
+| reconstruction | x'          | (B, 3, H, W)           | the picture again |
 
 Reference: H. H. Nguyen, F. Fang, J. Yamagishi, I. Echizen, "Multi-task Learning for Detecting and Segmenting
 Manipulated Facial Images and Videos", BTAS 2019. Written from the description; layers as in the notes.

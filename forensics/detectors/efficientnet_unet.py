@@ -1,10 +1,28 @@
 """EfficientNet with a U-Net decoder: decision from the last features, map from all of them.
 
-    pictures (B, 3, H, W) -> EfficientNet -> features at strides 2 4 8 16 32
-        stride 32 -> mean -> logits (B, 2)
-        stride 32 -> [up, skip, two convolutions] x 4 -> map logits (B, 1, H/2, W/2)
+Data flow (B4, H = W = 380; odd sides are rounded, and the decoder rises to the side of each skip):
 
-References: M. Tan, Q. Le, ICML 2019; O. Ronneberger et al., "U-Net", MICCAI 2015. The pair is ours: no paper is named.
+    pictures (B, 3, H, W) in [0, 1]
+      -> EfficientNet -> features at strides 2, 4, 8, 16         (B, 24 | 32 | 56 | 160, H/s, W/s)
+                         and 32                                  (B, 1792, H/32, W/32)
+    stride 32 -> mean over places, dropout, linear -> logits     (B, 2)
+    stride 32 -> bilinear to stride 16, beside the skip, two 3 x 3 convolutions    (B, 160, H/16, W/16)
+      -> the same to strides 8, 4 and 2                          (B, 56 | 32 | 24, H/s, W/s)
+      -> 1 x 1 convolution -> map logits                         (B, 1, H/2, W/2)
+
+| code       | shape                 | meaning |
+|------------|-----------------------|---------|
+| deep       | (B, 1792, H/32, W/32) | last features of the encoder |
+| skips      | (B, C_s, H/s, W/s)    | features of the encoder at strides 2, 4, 8, 16 |
+| fine       | (B, C, H/s, W/s)      | features of the decoder: C = C_s, 16 at least |
+| map_logits | (B, 1, H/2, W/2)      | sigmoid = forged here |
+
+References: M. Tan, Q. Le, "EfficientNet", ICML 2019; O. Ronneberger, P. Fischer, T. Brox, "U-Net", MICCAI 2015.
+
+Differences from the papers: the pair is ours, no paper is named; so are its two losses of the map, cross entropy plus
+Dice, with weight 1 each. Against U-Net: the encoder is EfficientNet, features rise bilinearly instead of by transposed
+convolutions, convolutions are padded and normalised by batches, and the map ends at half the side. Against
+EfficientNet: two classes, and B4's dropout at every size.
 """
 
 from __future__ import annotations

@@ -1,13 +1,29 @@
 """FFD: an attention map in the middle of Xception, learnt beside the decision and multiplied onto the features.
 
-    pictures (B, 3, 299, 299) -> Xception to half of its middle (B, 728, 19, 19)
-        -> 1 x 1 convolution -> map logits (B, 1, 19, 19);  features * sigmoid(map logits)
-        -> rest of Xception -> mean -> logits (B, 2)
+Data flow (size ``paper``):
+
+    pictures (B, 3, 299, 299) in [0, 1]
+      -> Xception to half of its middle -> F                     (B, 728, 19, 19)
+      -> 1 x 1 convolution -> map logits                         (B, 1, 19, 19)
+      -> F' = F * sigmoid(map logits)                            (B, 728, 19, 19)
+      -> rest of Xception                                        (B, 2048, 10, 10)
+      -> mean over places, linear -> logits                      (B, 2)
+
+| code       | notation | shape            | meaning |
+|------------|----------|------------------|---------|
+| low        | F        | (B, 728, 19, 19) | features before the map |
+| map_logits |          | (B, 1, 19, 19)   | sigmoid = M, the attention map |
+| target     | T        | (B, 1, 19, 19)   | map of a provider, averaged to this grid |
+| map_l1     | L_map    |                  | mean of abs(M - T) |
 
 Reference: H. Dang, F. Liu, J. Stehouwer, X. Liu, A. Jain, "On the Detection of Digital Face Manipulation", CVPR 2020,
 direct regression of the map. Written from the description.
 
-Differences from the paper: their map comes from a convolution of its own depth, which is not stated; ours is 1 x 1.
+Differences from the paper:
+- Their map comes from a convolution of its own depth, which is not stated; ours is 1 x 1.
+- Targets come from any provider of ``forensics.maps`` and stay soft.
+- Ours, where the notes on the paper say nothing: the weight 1 of the map, a start from scratch, and a rate that falls
+  along a cosine.
 """
 
 from __future__ import annotations

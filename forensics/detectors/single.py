@@ -1,8 +1,23 @@
 """The detectors that everyone compares with: Xception and EfficientNet, from labels alone.
 
-pictures (B, 3, H, W) -> backbone -> features (B, C, h, w) -> mean -> dropout -> logits (B, 2)
+Data flow:
 
-Reference: A. Roessler et al., "FaceForensics++", ICCV 2019, for Xception as a detector.
+    pictures (B, 3, H, W) in [0, 1]
+      -> backbone -> features                  (B, C, h, w): Xception (B, 2048, 10, 10) of 299 px,
+                                               EfficientNet-B4 (B, 1792, 11, 11) of 380 px
+      -> mean over places, dropout, linear -> logits    (B, 2)
+
+| code     | shape        | meaning |
+|----------|--------------|---------|
+| features | (B, C, h, w) | last features; Grad-CAM looks at them |
+| logits   | (B, 2)       | authentic, forged |
+
+References: A. Roessler et al., "FaceForensics++", ICCV 2019, for Xception as a detector; M. Tan, Q. Le, "EfficientNet",
+ICML 2019.
+
+Differences from the papers: Roessler et al. begin Xception from ImageNet and train its new last layer before the rest;
+ours begins from scratch and trains all layers at once, with a dropout of 0.5 that is ours. EfficientNet has two classes
+and B4's dropout of 0.4 at every size. No map can teach either (``has_map``).
 """
 
 from __future__ import annotations

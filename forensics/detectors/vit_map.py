@@ -1,8 +1,25 @@
 """A Vision Transformer whose class token decides and whose patches draw the map.
 
-pictures (B, 3, H, W) -> ViT -> class token -> logits (B, 2);  patches -> 1 x 1 convolution -> map logits (B, 1, g, g)
+Data flow (P px a patch, g = H / P; size ``paper``: ViT-B/16, D = 768, g = 14):
 
-Near relative: W. Zhuang et al., "UIA-ViT", ECCV 2022, whose patches learn from consistency instead of a map.
+    pictures (B, 3, H, W) in [0, 1]
+      -> ViT -> class token                            (B, D)
+                patches                                (B, D, g, g)
+    class token -> linear -> logits                    (B, 2)
+    patches -> 1 x 1 convolution -> map logits         (B, 1, g, g)
+
+| code           | shape        | meaning |
+|----------------|--------------|---------|
+| tokens.summary | (B, D)       | class token after the last layer |
+| tokens.patches | (B, D, g, g) | patch tokens after the last layer |
+| logits         | (B, 2)       | authentic, forged |
+| map_logits     | (B, 1, g, g) | sigmoid = forged here |
+
+Near relative: W. Zhuang et al., "UIA-ViT", ECCV 2022.
+
+Differences from the paper: the network is ours, and UIA-ViT is no more than its relative. There the patches learn from
+consistency, without known maps; here a provider's map, averaged over each patch, teaches it by cross entropy. Decision
+and map share the transformer alone: neither is an input of the other.
 """
 
 from __future__ import annotations

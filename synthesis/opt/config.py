@@ -71,7 +71,7 @@ class AudioWeights:
 
 @dataclass(frozen=True)
 class ExpressionWeights:
-    """Weights of stage 2, the mouth expression."""
+    """Weights of stage 3, the mouth expression."""
 
     units: float = 1.0
     """L1 of the face units. SadTalker: 2 (distillation)."""

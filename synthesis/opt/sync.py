@@ -1,9 +1,33 @@
 """The sync expert: do this sound and this mouth belong together?
 
-After the expert of Wav2Lip (K R Prajwal et al., ACM MM 2020), on face units instead of pixels: two
-towers see windows of five frames, the cosine of their vectors tells whether both are of one moment.
-It learns from true recordings alone, with moments of the same clip as counter-examples, and is
-frozen before it judges the expression net.
+Data flow (N = 4 T mel columns of 10 ms, T frames at 25 fps, 128 = ``config.hidden``):
+
+    mel (B, 80, N) -> two convolutions of stride 2, one of 3, 1 x 1  (B, 32, T)    hears 24 columns round a frame
+      -> length 1 -> heard                                           (B, 32, T)
+    units (B, T, 29) -> convolution of 5, 1 x 1                      (B, 32, T)    sees 5 frames
+      -> length 1 -> seen                                            (B, 32, T)
+    heard, seen -> scale cos(heard_i, seen_j) + shift -> logits      (B, T, T)
+
+| code          | notation   | shape      | meaning |
+|---------------|------------|------------|---------|
+| speech.mel    |            | (B, 80, N) | mel spectrogram |
+| change        |            | (B, T, 29) | the mouth's units, as change from rest |
+| heard         |            | (B, 32, T) | unit vector of the sound at moment i |
+| seen          |            | (B, 32, T) | unit vector of the mouth at moment j |
+| logits        | l_ij       | (B, T, T)  | that sound i and mouth j are of one moment; p_ij = sigmoid(l_ij) |
+| scale, shift  |            | scalars    | learnt, from 5 and 0 |
+
+It learns from true recordings alone (:func:`synthesis.opt.losses.sync_entropy`), with moments of the same clip as
+counter-examples, and is frozen before it judges the expression net (:func:`synthesis.opt.losses.sync_loss`).
+
+Reference: the expert of Wav2Lip, K R Prajwal et al., "A Lip Sync Expert Is All You Need for Speech to Lip Generation In
+The Wild", ACM MM 2020. OPT's abstract names no such expert; that there is one here is ours.
+
+Differences from the paper. Its expert sees the lower halves of five frames, 48 x 96 px, and 16 mel columns of 12.5 ms:
+- Ours sees face units instead of pixels, and hears 0.24 s instead of 0.2 s. Both towers are a few layers.
+- Theirs takes the cosine itself as the probability; ours a learnt linear function of it as the logit.
+- Every moment of a clip meets every other that is five frames away or more, instead of one drawn window; pauses do not
+  count.
 """
 
 from __future__ import annotations
