@@ -4,8 +4,11 @@
 2. ``D_i = L(c_i*) - L(c)``, large for members of a model trained on captioned pictures.
 3. ``S = alpha R(mean_i D_i) + (1 - alpha) R(-L(c))`` with the robust scaling ``R(v) = (v - median) / IQR``.
 
-The medians and ranges belong to a population, so :meth:`CLiD.fitted` takes them from pictures of known standing;
-without it they are 0 and 1, and the two terms are weighed as they are.
+Differences from the paper: ``R`` has median 0 and range 1 unless it is told others, so that by default the two terms
+are weighed as they are. An audit and the benchmarks run the default. Medians and ranges belong to a population;
+:meth:`CLiD.fitted` takes them from pictures of known standing, and the attack that it returns can be handed to
+:func:`forensics.membership.audit.audit` as its ``method``. The paper's second variant, a classifier of all ``D_i`` and
+``L(c)``, is left out.
 """
 
 from __future__ import annotations
@@ -41,9 +44,9 @@ class CLiD:
     alpha: float = 0.9
     """Weight of the discrepancy. From memory of the paper; not checked."""
     discrepancy_scale: tuple[float, float] = (0.0, 1.0)
-    """Median and interquartile range of mean D."""
+    """Median and interquartile range of mean D; :meth:`fitted` measures them."""
     loss_scale: tuple[float, float] = (0.0, 1.0)
-    """Median and interquartile range of -L(c)."""
+    """Median and interquartile range of -L(c); :meth:`fitted` measures them."""
 
     def score(
         self,
@@ -80,7 +83,14 @@ class CLiD:
         *,
         generator: torch.Generator,
     ) -> Self:
-        """Return the same attack with medians and ranges from calibration pictures (never from those under audit)."""
+        """Return the same attack with the medians and ranges of other pictures; nothing here calls it by itself.
+
+        Args:
+            target: The model that will be asked.
+            images: ``(B, 3, S, S)``, pictures of known standing; never those that are in question.
+            captions: One a picture.
+            generator: Of the noise.
+        """
         terms = self._terms(target, images, captions, generator)
         scales = []
         for term in terms:
