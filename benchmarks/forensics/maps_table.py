@@ -57,9 +57,7 @@ def map_rows(shop: Workshop, status: str) -> Rows:
     return rows + evidence(shop, judge, makers, status)
 
 
-def located(
-    shop: Workshop, title: str, maps: Callable[[Faces], Maps], status: str, learnt: str = ALL
-) -> Rows:
+def located(shop: Workshop, title: str, maps: Callable[[Faces], Maps], status: str) -> Rows:
     """Return the figures of maps against masks, of each dataset and of all."""
     whole, rows = shop.material.faces, []
     for dataset in (*DATASETS, ALL):
@@ -76,7 +74,7 @@ def located(
         rows.append(
             row(
                 f"IoU at 0.5: maps of {title}, {dataset}", found["IoU at 0.5"], status=status,
-                seed=shop.plan.seeds[0], protocol=f"test people, teacher learnt {learnt}",
+                seed=shop.plan.seeds[0], protocol=f"test people, teacher learnt {ALL}",
                 table="Maps against known masks", **cells,
             )
         )  # fmt: skip

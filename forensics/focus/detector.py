@@ -79,4 +79,4 @@ class FocusDetector:
         scores, maps, streams, features = (
             np.concatenate(part) for part in zip(*parts, strict=True)
         )
-        return FocusFindings(scores.astype(np.float64), maps, streams, config.delta, features)
+        return FocusFindings(scores.astype(np.float64), maps, streams, features)

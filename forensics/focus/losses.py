@@ -12,12 +12,6 @@ def classification(logits: Tensor, labels: Tensor) -> Tensor:
     return F.cross_entropy(logits, labels)
 
 
-def forged_classification(logits: Tensor, labels: Tensor) -> Tensor:
-    """``CE(l, y) 1[y = 1]``, mean over the forged faces; 0 where there is none."""
-    each = F.cross_entropy(logits, labels, reduction="none")
-    return _mean_where(each, labels == 1)
-
-
 def real_suppression(maps: Tensor, labels: Tensor) -> Tensor:
     """``L_real = mean(m | y = 0)``: authentic faces show no cue."""
     return _mean_where(maps.mean((1, 2, 3)), labels == 0)

@@ -1,10 +1,8 @@
-"""From the network's maps to what people and other detectors read: full size, regions, files."""
+"""From the network's maps to what people and other detectors read: averaged over copies, at full size."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,11 +13,7 @@ from torch import Tensor
 from forensics.detections import Detections, Maps
 from forensics.focus.network import FocusNetwork, FocusOutput
 from forensics.focus.views import moved
-from shared.custody import write_atomic
 from shared.errors import InputError
-
-LEAST_PATCHES = 5
-"""Smaller regions are not told. ours."""
 
 
 @dataclass(frozen=True)
@@ -28,28 +22,11 @@ class FocusFindings(Detections):
 
     Attributes:
         streams: ``(N, V, g, g)`` map of each view, RGB first.
-        delta: Share of the peak from which on a patch belongs to a region.
         features: ``(N, V D)`` mean patch of each view: what the face looks like to the network.
     """
 
     streams: Maps | None = None
-    delta: float = 0.5
     features: NDArray[np.float32] | None = None
-
-
-@dataclass(frozen=True)
-class Region:
-    """A connected region of a map.
-
-    Attributes:
-        box: XYXY in shares of the face crop's side.
-        area: Share of the crop.
-        mean: Mean patch posterior in it.
-    """
-
-    box: tuple[float, float, float, float]
-    area: float
-    mean: float
 
 
 def averaged(network: FocusNetwork, pictures: Tensor, views: int) -> tuple[Tensor, ...]:
@@ -98,56 +75,6 @@ def produce(maps: Maps, size: int, forged: NDArray[np.bool_]) -> Maps:
         else:
             made[row] = 1.0  # forged and alike everywhere: the whole face
     return made
-
-
-def regions(one: Maps, delta: float) -> list[Region]:
-    """Return the connected regions of a map, largest first; those of fewer than five patches are left out.
-
-    Args:
-        one: ``(g, g)`` in [0, 1].
-        delta: Share of the peak.
-    """
-    called = (one > delta * one.max()).astype(np.uint8)
-    count, labels, facts, _ = cv2.connectedComponentsWithStats(called, connectivity=8)
-    height, width = one.shape
-    found = []
-    for number in range(1, count):
-        x, y, w, h, patches = (int(v) for v in facts[number])
-        if patches >= LEAST_PATCHES:
-            box = (x / width, y / height, (x + w) / width, (y + h) / height)
-            found.append(Region(box, patches / one.size, float(one[labels == number].mean())))
-    return sorted(found, key=lambda region: -region.area)
-
-
-def save_map(folder: str | Path, name: str, findings: FocusFindings, row: int, size: int) -> Path:
-    """Write a face's map as ``NAME.png`` (8 bit) and what it comes from as ``NAME.json``.
-
-    Args:
-        folder: Must exist.
-        name: Without suffix.
-        findings: Of :meth:`forensics.focus.detector.FocusDetector.detect`.
-        row: Which face.
-        size: Side of the picture, px.
-
-    Returns:
-        The path of the picture.
-
-    Raises:
-        InputError: If the findings hold no maps.
-    """
-    if findings.maps is None or findings.streams is None:
-        raise InputError("there is no map to write", fix="use a detector that has one")
-    full = produce(findings.maps[row : row + 1], size, np.array([True]))[0]
-    _, code = cv2.imencode(".png", np.round(255 * full).astype(np.uint8))
-    facts = {
-        "score": float(findings.scores[row]),
-        "delta": findings.delta,
-        "peak": float(findings.maps[row].max()),
-        "map": np.round(findings.maps[row], 4).tolist(),
-        "views": np.round(findings.streams[row], 4).tolist(),
-    }
-    write_atomic(Path(folder) / f"{name}.json", json.dumps(facts) + "\n")
-    return write_atomic(Path(folder) / f"{name}.png", code.tobytes())
 
 
 def _seen(

@@ -69,7 +69,7 @@ def answer_track(
     )  # fmt: skip
 
 
-def track_sentence(decision: Decision, reason: Reason | None, problem: str = "") -> str:
+def track_sentence(decision: Decision, reason: Reason | None) -> str:
     """Return the answer about one face in one sentence.
 
     Example:
@@ -77,8 +77,7 @@ def track_sentence(decision: Decision, reason: Reason | None, problem: str = "")
         'By this test, this face was manipulated.'
     """
     if reason is not None:
-        told = f" ({problem})" if problem else ""
-        return f"No answer can be given for this face: {EXPLANATIONS[reason]}{told}."
+        return f"No answer can be given for this face: {EXPLANATIONS[reason]}."
     if decision is Decision.MANIPULATED:
         return "By this test, this face was manipulated."
     return "By this test, this face shows no manipulation of the kinds that the detector knows."

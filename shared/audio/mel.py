@@ -119,20 +119,3 @@ def log_mel(
     magnitude = np.abs(np.fft.rfft(frames, TRANSFORM, axis=-1)).astype(np.float32)
     mel: NDArray[np.float32] = np.log(np.maximum(_filter_bank() @ magnitude.T, FLOOR))
     return mel
-
-
-def normalise_utterance(
-    mel: NDArray[np.float32], active: NDArray[np.bool_] | None = None
-) -> NDArray[np.float32]:
-    """Return the mel with mean 0 and deviation 1 in every band over an utterance.
-
-    Args:
-        mel: ``(80, N)`` log-mel.
-        active: ``(N,)`` the columns that the statistics are taken over; default all.
-    """
-    known = mel if active is None or not active.any() else mel[:, active]
-    if known.shape[1] == 0:
-        return mel
-    mean = known.mean(axis=1, keepdims=True)
-    deviation = known.std(axis=1, keepdims=True)
-    return np.asarray((mel - mean) / np.maximum(deviation, 1e-3), np.float32)

@@ -6,7 +6,6 @@ code                    paper
 ``z``                   x_t, the noisy latent (pixels in a pixel model)
 ``eps``                 eps_theta(x_t, t), the predicted noise
 ``abar``                alpha_t of the DDIM paper, the cumulative product of (1 - beta)
-``eta``                 eta: 0 is deterministic, 1 has the noise of a DDPM
 ======================  ==============================================================
 
 An ``abar`` is a float, a 0-d tensor, or a tensor of ``z``'s dtype that broadcasts against ``z`` (``(B, 1, 1, 1)``).
@@ -14,7 +13,6 @@ An ``abar`` is a float, a 0-d tensor, or a tensor of ``z``'s dtype that broadcas
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from shared.errors import InputError
@@ -70,41 +68,6 @@ def ddim_move(
 def within(z0: Tensor, limit: float | None) -> Tensor:
     """Clamp a clean latent to [-limit, limit]; None leaves it."""
     return z0 if limit is None else z0.clamp(-limit, limit)
-
-
-def ddim_sample_move(
-    z: Tensor,
-    eps: Tensor,
-    abar_from: Level,
-    abar_to: Level,
-    *,
-    eta: float,
-    generator: torch.Generator | None = None,
-) -> Tensor:
-    """Denoise ``z`` by one step that also draws fresh noise (Eq. 12 with sigma of Eq. 16).
-
-    Args:
-        z: ``(B, C, H, W)`` at level ``abar_from``.
-        eps: The predicted noise, of ``z``'s shape.
-        abar_from: The level of ``z``.
-        abar_to: The cleaner level to go to, at least ``abar_from``.
-        eta: 0 gives :func:`ddim_move`, 1 the variance of a DDPM.
-        generator: On the CPU; the noise is drawn there and moved, so that devices agree.
-
-    Raises:
-        InputError: If eta is outside [0, 1].
-    """
-    if not 0.0 <= eta <= 1.0:
-        raise InputError("eta is out of range", found=eta, expected="0 to 1")
-    # 1. the standard deviation of the noise to draw (Eq. 16)
-    variance = (1.0 - abar_to) / (1.0 - abar_from) * (1.0 - abar_from / abar_to)
-    sigma = eta * variance**0.5
-    # 2. the predicted clean latent, and the direction that points back to z (Eq. 12)
-    mean = abar_to**0.5 * predict_original(z, eps, abar_from)
-    direction = (1.0 - abar_to - sigma**2) ** 0.5 * eps
-    # 3. fresh noise
-    noise = torch.randn(z.shape, generator=generator).to(z)
-    return mean + direction + sigma * noise
 
 
 def timesteps(steps: int, total: int) -> list[int]:

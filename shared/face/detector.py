@@ -8,7 +8,7 @@ decoding is here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -61,11 +61,6 @@ class FaceDetector(Protocol):
     def detect(self, image: Image) -> list[Face]:
         """Return the faces of a uint8 RGB picture ``(H, W, 3)``, largest first."""
         ...
-
-
-def detect_many(detector: FaceDetector, images: Iterable[Image]) -> Iterator[list[Face]]:
-    """Detect in one picture after another; holds one picture at a time."""
-    return (detector.detect(image) for image in images)
 
 
 class CenterFace:

@@ -125,19 +125,3 @@ class IdentityNet:
         self._net.invoke()
         vector = np.asarray(self._net.get_tensor(self._out)[0], np.float32)
         return vector / max(float(np.linalg.norm(vector)), 1e-12)
-
-
-def cosine_similarity(a: Points, b: Points) -> NDArray[np.float64]:
-    """Return the cosine of vectors ``(..., D)``, in [-1, 1]; higher means more alike.
-
-    Example:
-        >>> float(cosine_similarity(np.array([1.0, 0.0]), np.array([1.0, 1.0])).round(4))
-        0.7071
-    """
-    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    lengths = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
-    if np.any(lengths == 0):
-        raise InputError(
-            "a vector of length zero has no direction", fix="leave out frames without a face"
-        )
-    return np.asarray((a * b).sum(axis=-1) / lengths)

@@ -75,13 +75,6 @@ class Compositor:
         self.place = crop.matrix(side)
         self.grid = _identity(side)
 
-    @property
-    def frame_size(self) -> tuple[int, int]:
-        """(width, height) of the composed frames, px."""
-        if self.photo is None:
-            return self.side, self.side
-        return self.photo.shape[1], self.photo.shape[0]
-
     def warp(self, flow: NDArray[np.float32], side: NDArray[np.float32]) -> Image:
         """Warp the full-resolution crop along two flows that meet at the fissures.
 

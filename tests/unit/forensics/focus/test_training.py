@@ -6,7 +6,6 @@ import json
 from dataclasses import replace
 from types import SimpleNamespace
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -17,7 +16,7 @@ from forensics.faces import FaceSet, as_pictures, joined
 from forensics.focus.config import PROFILES
 from forensics.focus.detector import KIND, FocusDetector
 from forensics.focus.network import FocusNetwork
-from forensics.focus.production import produce, regions, save_map
+from forensics.focus.production import produce
 from forensics.focus.recipes import train_focus
 from forensics.focus.synthetic import TEXTURE, TINT, synthetic_faces
 from forensics.focus.training import FocusModule
@@ -159,27 +158,6 @@ def test_maps_are_produced_by_label_and_run_from_zero_to_one():
     assert np.unravel_index(made[0].argmax(), (16, 16)) == pytest.approx(
         4 * np.array(np.unravel_index(maps[0].argmax(), (4, 4))) + 1.5, abs=2
     )
-
-
-def test_regions_are_connected_and_not_tiny():
-    one = np.zeros((8, 8), np.float32)
-    one[:3, :2] = 0.8
-    one[6:, 6:] = 0.9  # four patches: too few
-    one[5, 0:5] = 0.6
-    large, small = regions(one, 0.5)
-    assert large.box == (0, 0, 0.25, 0.375) and large.area == 6 / 64
-    assert large.mean == pytest.approx(0.8) and small.area == 5 / 64
-
-
-def test_a_map_is_written_with_what_it_comes_from(checkpoint, faces, tmp_path):
-    found = FocusDetector.from_pretrained(checkpoint).detect(faces.frames[:2])
-    path = save_map(tmp_path, "face", found, 1, 32)
-    facts = json.loads((tmp_path / "face.json").read_text())
-    picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    assert picture.shape == (32, 32) and picture.max() == 255
-    assert facts["score"] == pytest.approx(found.scores[1]) and facts["delta"] == 0.5
-    assert facts["peak"] == pytest.approx(float(found.maps[1].max()))
-    assert np.shape(facts["views"]) == (2, 8, 8)
 
 
 def test_batches_are_balanced_repeat_with_the_seed_and_mirror_the_map_with_the_face(faces):

@@ -14,7 +14,6 @@ from shared.audio.mel import (
     columns_of,
     frames_of,
     log_mel,
-    normalise_utterance,
     windows,
 )
 from shared.errors import InputError
@@ -75,19 +74,6 @@ def test_frame_count_is_the_rounded_duration(samples, fps, frames):
 @pytest.mark.parametrize("samples", [0, 1, 159, 160, 161])
 def test_any_length_has_a_spectrogram(samples):
     assert log_mel(np.zeros(samples, np.float32)).shape == (BANDS, -(-samples // HOP))
-
-
-def test_normalised_utterance_has_no_level_and_no_colour():
-    mel = log_mel(noise(16_000))
-    flat = normalise_utterance(mel + np.linspace(-3, 3, BANDS, dtype=np.float32)[:, None])
-    np.testing.assert_allclose(flat, normalise_utterance(mel), atol=1e-4)
-    np.testing.assert_allclose(flat.mean(axis=1), 0, atol=1e-4)
-
-
-def test_normalisation_can_leave_silence_out():
-    mel = np.concatenate([log_mel(noise(8000)), np.full((BANDS, 50), -11.5, np.float32)], axis=1)
-    active = np.arange(100) < 50
-    np.testing.assert_allclose(normalise_utterance(mel, active)[:, :50].mean(axis=1), 0, atol=1e-4)
 
 
 @pytest.mark.parametrize("bad", [np.zeros((2, 100)), np.array([0.0, np.nan])])

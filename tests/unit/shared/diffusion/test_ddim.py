@@ -7,7 +7,6 @@ from diffusers import DDIMInverseScheduler, DDIMScheduler
 from shared.diffusion.ddim import (
     add_noise,
     ddim_move,
-    ddim_sample_move,
     predict_original,
     timesteps,
 )
@@ -20,21 +19,13 @@ def drawn(seed: int) -> torch.Tensor:
     return torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(seed))
 
 
-@pytest.mark.parametrize("eta", [0.0, 0.7])
-def test_denoising_is_that_of_diffusers(eta):
+def test_denoising_is_that_of_diffusers():
     reference = DDIMScheduler(**OPTIONS)
     reference.set_timesteps(20)
     z, eps = drawn(0), drawn(1)
     abar = reference.alphas_cumprod
-    expected = reference.step(eps, 500, z, eta=eta, generator=torch.Generator().manual_seed(3))
-    own = ddim_sample_move(
-        z,
-        eps,
-        float(abar[500]),
-        float(abar[450]),
-        eta=eta,
-        generator=torch.Generator().manual_seed(3),
-    )
+    expected = reference.step(eps, 500, z)
+    own = ddim_move(z, eps, float(abar[500]), float(abar[450]))
     torch.testing.assert_close(own, expected.prev_sample, rtol=1e-5, atol=1e-5)
     original = predict_original(z, eps, abar[500])
     torch.testing.assert_close(original, expected.pred_original_sample, rtol=1e-5, atol=1e-5)
@@ -49,12 +40,6 @@ def test_the_clean_latent_is_clamped_as_by_diffusers():
     own = ddim_move(z, eps, float(abar[500]), float(abar[450]), 0.8)
     torch.testing.assert_close(own, expected, rtol=1e-5, atol=1e-5)
     assert not torch.allclose(own, ddim_move(z, eps, float(abar[500]), float(abar[450])))
-
-
-def test_eta_zero_draws_nothing():
-    z, eps = drawn(0), drawn(1)
-    still = ddim_sample_move(z, eps, 0.5, 0.9, eta=0.0)
-    torch.testing.assert_close(still, ddim_move(z, eps, 0.5, 0.9))
 
 
 def test_inversion_is_that_of_diffusers():
@@ -93,5 +78,3 @@ def test_impossible_numbers_are_refused():
         timesteps(0, 10)
     with pytest.raises(InputError, match="number of steps"):
         timesteps(11, 10)
-    with pytest.raises(InputError, match="eta"):
-        ddim_sample_move(drawn(0), drawn(1), 0.5, 0.9, eta=1.5)

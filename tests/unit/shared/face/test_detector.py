@@ -18,7 +18,6 @@ from shared.face.detector import (
     GivenBoxes,
     _decode,
     choose_face,
-    detect_many,
 )
 
 
@@ -100,7 +99,6 @@ def test_other_pictures_are_refused(detector, picture):
 def test_given_boxes_are_the_answer(photo):
     given = GivenBoxes([[0, 0, 40, 40], [0, 0, 80, 80]])
     assert [face.area for face in given.detect(photo)] == [6400, 1600]
-    assert [len(faces) for faces in detect_many(given, [photo, photo])] == [2, 2]
 
 
 @pytest.mark.parametrize("wrong", [[[40, 0, 0, 40]], [[0, 0, 40]], [[0, 0, np.nan, 40]], []])

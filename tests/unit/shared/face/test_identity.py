@@ -1,4 +1,4 @@
-"""Alignment to the five-point template, cosine similarity, and the encoder that only a user can give."""
+"""Alignment to the five-point template, and the encoder that only a user can give."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from shared.face.identity import (
     IdentityNet,
     _similarity,
     align_five_points,
-    cosine_similarity,
     five_points,
 )
 from shared.face.landmarks import TASK_SHA256
@@ -56,13 +55,6 @@ def test_five_points_agree_between_conventions(found, face):
 def test_points_without_a_face_are_refused(portrait, wrong):
     with pytest.raises(InputError):
         align_five_points(portrait, wrong)
-
-
-def test_cosine_is_the_angle_and_ignores_length():
-    vectors = np.array([[1.0, 0], [0, 2], [-3, 0], [5, 5]])
-    np.testing.assert_allclose(cosine_similarity(vectors, vectors[:1]), [1, 0, -1, np.sqrt(0.5)])
-    with pytest.raises(InputError, match="length zero"):
-        cosine_similarity(vectors, np.zeros(2))
 
 
 def test_an_encoder_must_be_given(tmp_path: Path):

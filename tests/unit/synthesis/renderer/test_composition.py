@@ -69,7 +69,6 @@ def test_a_size_gives_the_square_crop(photo):
         np.zeros((128, 128), np.float32),
     )
     assert frame.shape == (96, 96, 3)
-    assert compositor.frame_size == (96, 96)
 
 
 def test_own_pixels_enter_where_alpha_says(photo):
