@@ -39,6 +39,12 @@ COLUMNS = (
 )
 """Columns in order; those that no row of a table fills are left out."""
 
+FOOTNOTES = {
+    "best IoU": "best IoU is an oracle's figure: its one threshold was chosen on the masks that it is judged by, so that "
+    "it says what a map could show, not what it shows to one who does not know them.",
+}
+"""Column -> what must be said below each table that has it."""
+
 BEGIN = "<!-- begin: written by `benchmarks tables`, do not edit -->"
 END = "<!-- end: written by `benchmarks tables` -->"
 
@@ -133,6 +139,11 @@ def parts_of(rows: Rows) -> list[tuple[str, Rows]]:
     ]
 
 
+def footnotes(rows: Rows) -> list[str]:
+    """Return what must be said below a table of these rows."""
+    return [text for name, text in FOOTNOTES.items() if any(name in fact for fact in rows)]
+
+
 def rich_table(title: str, rows: Rows) -> Table:
     """Return rows as a table for a terminal; what is the same in all of them stands below it."""
     texts = [cells(fact) for fact in rows]
@@ -142,7 +153,8 @@ def rich_table(title: str, rows: Rows) -> Table:
         if name in names and len(values) == 1:
             same[name] = values.pop()
             names.remove(name)
-    table = Table(title=title, caption="; ".join(f"{key}: {text}" for key, text in same.items()))
+    caption = "; ".join(f"{key}: {text}" for key, text in same.items())
+    table = Table(title=title, caption="\n".join(filter(None, [caption, *footnotes(rows)])))
     for name in names:
         table.add_column(
             name, justify="left" if name in ("figure", "note", "protocol") else "right"
@@ -214,7 +226,7 @@ def results_page(records: Sequence[dict[str, Any]]) -> str:
         parts.append(f"## {record['task']}")
         for name, rows in parts_of(record["result"]["rows"]):
             parts += [f"### {name}"] if name else []
-            parts.append(markdown_table(rows))
+            parts += [markdown_table(rows), *footnotes(rows)]
         parts.append("\n".join(f"- {fact}" for fact in facts if fact))
     return "\n\n".join(parts)
 

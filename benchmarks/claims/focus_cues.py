@@ -49,7 +49,7 @@ class CueFindings:
     Attributes:
         auc: Of the decision.
         iou: Mean IoU of the map at 0.5 with both cues' patches.
-        best_iou: The same at the best threshold.
+        best_iou: The same at the best threshold for these very masks: an oracle's.
         mass: Share of the map that lies in either patch.
         texture: Share of faces whose texture is found.
         tint: Share of faces whose tint is found.

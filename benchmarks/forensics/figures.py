@@ -120,6 +120,8 @@ def localisation(
 ) -> dict[str, Interval | float]:
     """Return how well maps of forged faces show their masks.
 
+    ``best IoU`` is an oracle's: its threshold is the one that serves these very masks best.
+
     Args:
         maps: ``(N, S, S)`` in [0, 1], each from 0 to 1.
         masks: ``(N, S, S)`` in [0, 1]; a pixel belongs to it from a half on.

@@ -73,6 +73,16 @@ def test_rows_that_name_a_table_stand_in_it(tmp_path):
     assert "| table |" not in text
 
 
+def test_a_figure_of_an_oracle_is_said_to_be_one_below_its_table_alone(tmp_path):
+    rows = [{**ROWS[0], "table": "plain"}, {**ROWS[0], "table": "maps", "best IoU": "0.3"}]
+    write_record(tmp_path / "records" / "a.json", RunRecord("benchmarks.a"), rows)
+    text = write_results(tmp_path / "records", tmp_path / "page.md").read_text("utf-8")
+    assert text.count("an oracle's figure") == 1
+    assert text.index("### maps") < text.index("an oracle's figure")
+    assert "oracle" in str(rich_table("maps", rows[1:]).caption)
+    assert "oracle" not in str(rich_table("plain", rows[:1]).caption)
+
+
 def test_results_are_generated_between_the_markers_and_nothing_else_is_touched(tmp_path):
     records, page = tmp_path / "records", tmp_path / "results.md"
     write_record(records / "b.json", RunRecord("benchmarks.b", notes=["A note."]), ROWS)
