@@ -40,8 +40,8 @@ COLUMNS = (
 """Columns in order; those that no row of a table fills are left out."""
 
 FOOTNOTES = {
-    "best IoU": "best IoU is an oracle's figure: its one threshold was chosen on the masks that it is judged by, so that "
-    "it says what a map could show, not what it shows to one who does not know them.",
+    "best IoU": "best IoU is an oracle's figure: its one threshold was chosen on the masks that it is judged by, so "
+    "that it says what a map could show, not what it shows to one who does not know them.",
 }
 """Column -> what must be said below each table that has it."""
 

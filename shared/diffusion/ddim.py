@@ -25,6 +25,7 @@ def add_noise(z0: Tensor, eps: Tensor, abar: Level) -> Tensor:
     """Return ``sqrt(abar) z0 + sqrt(1 - abar) eps``, the forward process in one jump.
 
     Example:
+        >>> import torch
         >>> add_noise(torch.ones(1), torch.zeros(1), 0.25).tolist()
         [0.5]
     """
@@ -35,6 +36,7 @@ def predict_original(z: Tensor, eps: Tensor, abar: Level) -> Tensor:
     """Return ``(z - sqrt(1 - abar) eps) / sqrt(abar)``, the predicted clean latent (Eq. 12, first term).
 
     Example:
+        >>> import torch
         >>> z0, eps = torch.tensor([0.5]), torch.tensor([-1.0])
         >>> predict_original(add_noise(z0, eps, 0.64), eps, 0.64).tolist()
         [0.5]
@@ -57,6 +59,7 @@ def ddim_move(
         limit: Clamp the predicted clean latent to [-limit, limit] on the way, as pixel models do when they draw.
 
     Example:
+        >>> import torch
         >>> z, eps = torch.tensor([0.3]), torch.tensor([0.8])
         >>> there = ddim_move(z, eps, 0.9, 0.5)
         >>> bool(torch.allclose(ddim_move(there, eps, 0.5, 0.9), z))
