@@ -86,7 +86,8 @@ def decoded_frames(container: Any, stream: Any, damage: Damage) -> Iterator[Any]
     """Give every frame of a stream that can be decoded; what cannot is counted in ``damage``.
 
     A damaged packet is left out, and so is a damaged picture; of sound that was cut short, what is there is good. A
-    container that cannot be read on ends the stream.
+    container that cannot be read on ends the stream. A picture's packet of which a part is missing never reaches the
+    decoder: where a file was cut short, threads of whole frames would lose the good frames before it, too.
     """
     pictures = stream.type == "video"
     packets = container.demux(stream)
@@ -98,6 +99,9 @@ def decoded_frames(container: Any, stream: Any, damage: Damage) -> Iterator[Any]
             return
         if packet is None:
             return
+        if pictures and packet.is_corrupt:
+            damage.count += 1
+            continue
         try:
             frames = packet.decode()
         except av.error.FFmpegError:
@@ -110,7 +114,7 @@ def decoded_frames(container: Any, stream: Any, damage: Damage) -> Iterator[Any]
 
 
 def count_packets(path: str | Path) -> int:
-    """Return how many packets of pictures a video holds, which are its frames unless they are damaged.
+    """Return how many whole packets of pictures a video holds, which are its frames unless they are damaged.
 
     Raises:
         InputError: If there is no video.
@@ -128,7 +132,7 @@ def count_packets(path: str | Path) -> int:
                 return count
             if packet is None:
                 return count
-            count += bool(packet.size)
+            count += bool(packet.size) and not packet.is_corrupt
 
 
 def video_stream(container: Any) -> Any | None:

@@ -257,6 +257,7 @@ class VideoReader:
         path = self.info.path
         with closing(open_container(path, max_pixels=self._max_pixels)) as container:
             stream = _stream_of(path, container, self._max_pixels)
+            # Threads of whole frames, too: slices or one thread alone read 720p a fifth to a quarter slower.
             stream.thread_type = "AUTO"
             yield container, stream
 
