@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 from collections.abc import Callable
@@ -236,7 +235,7 @@ def _examined(path: Path) -> Marks | ToolkitError:
 def _row(path: Path, result: Marks | ToolkitError) -> dict[str, Any]:
     if isinstance(result, ToolkitError):
         return {"file": str(path), "error": {"code": result.code, "message": str(result)}}
-    return {"file": str(path), **dataclasses.asdict(result)}
+    return {"file": str(path), **result.to_json()}
 
 
 def _settings(texts: list[str]) -> dict[str, Any]:
@@ -311,7 +310,7 @@ def _print_table(results: list[tuple[Path, Marks | ToolkitError]]) -> None:
         "says of itself",
         "watermark z",
         "p-value",
-        "frames",
+        "key frames",
     )
     for path, result in results:
         if isinstance(result, ToolkitError):
@@ -320,7 +319,7 @@ def _print_table(results: list[tuple[Path, Marks | ToolkitError]]) -> None:
         told = result.metadata or {}
         table.add_row(
             Text(str(path)),
-            "found" if result.found else "none found",
+            result.kind.value,
             Text(
                 " ".join(
                     str(told.get(name, "")) for name in ("generator", "version", "method")
@@ -329,13 +328,20 @@ def _print_table(results: list[tuple[Path, Marks | ToolkitError]]) -> None:
             ),
             f"{result.watermark_score:.1f}",
             f"{result.watermark_p_value:.1e}",
-            str(result.frames_read),
+            _frames(result),
         )
     if table.row_count:
         Console().print(table)
         Console().print(
             "No mark found does not mean genuine: marks can be removed, and other tools have their own."
         )
+
+
+def _frames(marks: Marks) -> str:
+    """Return how many frames were looked at, and over what span where there is one."""
+    if marks.frames_read < 2 or marks.first_second is None or marks.last_second is None:
+        return str(marks.frames_read)
+    return f"{marks.frames_read}, {marks.first_second:.1f} to {marks.last_second:.1f} s"
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ def _check_there(detector: str) -> None:
 def _print(found: list[Inspection]) -> None:
     table = Table(Column("file", overflow="fold"), "face", "answer", "score", "probability", "mark")
     for one in found:
-        mark = "found" if one.marks and one.marks.found else "-"
+        mark = one.marks.kind.value if one.marks else "-"
         for face, verdict in [
             ("all", one.verdict),
             *((str(track.number), track.verdict) for track in one.tracks),

@@ -155,6 +155,9 @@ def test_the_report_is_one_file_and_says_it_all(tmp_path, encode, eyes, judge, s
     assert all(address.startswith(("data:image/", "#")) for address in page.addresses)
     # four frames with their maps, the scores over time, the calibration and its reliability
     assert page.tags.count("img") == 2 * len(found.pictures[1]) + 3
+    assert (
+        "No mark of the generators" in page.text and "looked for in 1 frame, at 0.0 s" in page.text
+    )
     for word in ("Limits", "expected calibration error", "mouth", "Stretches above the threshold"):
         assert word in page.text
     assert found.verdict.custody["file"] in page.text and "0" * 64 in page.text

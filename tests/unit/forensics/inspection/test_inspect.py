@@ -127,6 +127,10 @@ def test_custody_and_json(tmp_path, eyes, judge, scene):
     assert np.shape(back.tracks[0].map) == (8, 8)
     other = inspect(path, detector=judge, eyes=eyes, frames=3)
     assert other.verdict.custody["settings"] != found.verdict.custody["settings"]
+    older = found.to_json()
+    for later in ("kind", "first_second", "last_second"):
+        del older["marks"][later]
+    assert Inspection.from_json(older) == found
     with pytest.raises(InputError):
         Inspection.from_json("{}")
 
