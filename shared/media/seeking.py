@@ -136,8 +136,8 @@ def evenly(total: int, count: int) -> list[int]:
         >>> evenly(100, 4), evenly(2, 4), evenly(0, 4)
         ([0, 33, 66, 99], [0, 1], [])
     """
-    if count == 1 or total <= 1:
-        return list(range(min(total, 1)))
+    if count == 1 or total <= count:
+        return list(range(min(total, count)))
     return sorted({round(n * (total - 1) / (count - 1)) for n in range(count)})
 
 

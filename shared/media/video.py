@@ -249,6 +249,8 @@ class VideoReader:
 
     def _spread_frames(self, count: int) -> Generator[tuple[float, Frame], None, None]:
         duration = Fraction(self.info.duration or 0)
+        if duration > 0:
+            count = min(count, math.ceil(duration * _FASTEST))
         with self._opened() as (container, stream):
             if duration > 0 and (keys := key_times(container, stream)):
                 # a header that says too little hides nothing that the index knows

@@ -51,6 +51,11 @@ def test_each_stretch_of_time_has_one_frame_at_its_own_time(film, apart, count):
         assert abs(float(frame.mean()) - level) <= 3
 
 
+def test_more_frames_than_there_are_cost_no_more_time(film):
+    """Stretches are counted one by one: ten to the twelfth power of them would take days."""
+    assert len(list(VideoReader(film(20, 10)).spread(10**12))) == 20
+
+
 def test_little_is_decoded_where_key_frames_are_many(film, monkeypatch):
     decoded = []
     plain = seeking.decoded_frames
