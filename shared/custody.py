@@ -37,7 +37,9 @@ def sha256_of(path: str | Path) -> str:
     """
     digest, place = hashlib.sha256(), Path(path)
     try:
-        if place.exists() and not (place.is_file() or place.is_dir()):
+        if place.is_dir():
+            raise InputError(f"{path} is a folder", fix="name the files in it")
+        if place.exists() and not place.is_file():
             raise InputError(  # a pipe or a device never ends
                 f"{path} is no file", found="a pipe or a device", fix="copy it to a file"
             )

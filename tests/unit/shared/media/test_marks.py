@@ -6,6 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from shared.errors import InputError
 from shared.media.audio import write_audio
@@ -91,12 +92,26 @@ def test_another_generator_is_told_but_is_not_ours(tmp_path: Path) -> None:
     assert not marks.found
 
 
-@pytest.mark.parametrize("name", ["a.wav", "missing.png"])
-def test_files_without_pictures(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("a.wav", "no video"),
+        ("missing.png", "no file at"),
+        (".", "is a folder; name the files in it"),
+    ],
+)
+def test_files_without_pictures(tmp_path: Path, name: str, told: str) -> None:
     if name == "a.wav":
         write_audio(tmp_path / name, np.zeros(1600, np.float32))
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match=told):
         read_marks(tmp_path / name)
+
+
+@pytest.mark.parametrize("extension", ["webp", "avif", "bmp", "tiff", "ppm", "pgm", "jp2", "gif"])
+def test_a_mark_is_found_in_every_kind_of_picture(tmp_path: Path, extension: str) -> None:
+    path, mode = tmp_path / f"a.{extension}", "L" if extension == "pgm" else "RGB"
+    Image.fromarray(embed_watermark(SMOOTH)).convert(mode).save(path, lossless=True)
+    assert read_marks(path).kind is Found.WATERMARK
 
 
 def test_only_what_a_generator_tells_is_kept(tmp_path: Path) -> None:
