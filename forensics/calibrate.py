@@ -10,12 +10,15 @@ import numpy as np
 import typer
 from rich.console import Console
 
+from shared.errors import InputError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from forensics.folds import Persons
     from forensics.known_tracks import KnownTrack
     from shared.data.clip import Clip
+    from shared.data.manifest import Manifest
 
 Item = TypeVar("Item")
 
@@ -78,7 +81,7 @@ def calibrate_checkpoint(
         The file.
 
     Raises:
-        InputError: If there are too few videos of a class in one of them.
+        InputError: If one of them is no such folder, or has too few videos of a class, or the rate is out of range.
         WeightsError: If the checkpoint cannot be used.
     """
     from forensics.calibration import needed
@@ -88,15 +91,15 @@ def calibrate_checkpoint(
     from forensics.known_tracks import KnownTrack
     from forensics.prepared_faces import read_prepared
     from shared.data.forgery.known import AUTHENTIC, is_forged
-    from shared.data.manifest import read_manifest
 
     detector = FocusDetector.from_pretrained(checkpoint, device)
+    least = needed(error_rate)
+    known = [validation_of(corpus) for corpus in corpora]
     manipulated: list[list[KnownTrack]] = []
     authentic: list[list[KnownTrack]] = []
     features: list[NDArray[np.float32]] = []
     shown: list[Persons] = []
-    for corpus in corpora:
-        clips = read_manifest(corpus).where(split=SPLIT)
+    for clips in known:
         faces = read_prepared(clips)
         found = detector.detect(faces.frames)
         tracks: dict[str, list[KnownTrack]] = defaultdict(list)
@@ -106,12 +109,37 @@ def calibrate_checkpoint(
             family = clip.extra["family"] if is_forged(clip) else AUTHENTIC
             tracks[family].append(KnownTrack(persons_of(clip), scores))
         authentic.append(tracks.pop(AUTHENTIC, []))
-        manipulated += large_enough(list(tracks.values()), needed(error_rate))
+        manipulated += large_enough(list(tracks.values()), least)
         if found.features is not None:
             features.append(found.features)
             shown += [persons_of(clips.clips[number]) for number in faces.videos]
     familiar = Familiarity.of(np.concatenate(features), shown) if features else None
     return write_calibration(checkpoint, manipulated, authentic, error_rate, familiar)
+
+
+def validation_of(corpus: Path) -> Manifest:
+    """Return the validation videos of a folder of extracted faces.
+
+    Raises:
+        InputError: If it is no such folder, or has none.
+    """
+    from forensics.prepared_faces import KIND
+    from shared.data.manifest import read_manifest
+
+    command = "`forensics prepare DATASET ROOT -o FOLDER`"
+    clips = read_manifest(corpus, command)
+    if kinds := sorted({clip.kind for clip in clips} - {KIND}):
+        raise InputError(
+            f"{corpus} holds no extracted faces", found=f"clips of the kind {', '.join(kinds)}",
+            fix=f"extract them with {command}, and give that folder",
+        )  # fmt: skip
+    if not len(known := clips.where(split=SPLIT)):
+        raise InputError(
+            f"{corpus} has no faces in the split {SPLIT}",
+            found=f"only {', '.join(sorted({clip.split for clip in clips}))}",
+            fix="give the faces of a corpus that has validation videos",
+        )
+    return known
 
 
 def persons_of(clip: Clip) -> Persons:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 from collections.abc import Callable
@@ -28,7 +27,7 @@ from forensics.prepare import prepare_command
 from forensics.verdict import Reason
 from shared import console
 from shared.beside import require_own
-from shared.errors import InputError, OutputError, ToolkitError
+from shared.errors import InputError, ToolkitError
 from shared.media.marks import Marks, read_marks
 
 if TYPE_CHECKING:
@@ -82,7 +81,9 @@ def audit_command(
         Path | None, typer.Option(help="Pictures of the same source known not to be in it.")
     ] = None,
     report: Annotated[Path | None, typer.Option(help="Write a report (HTML).")] = None,
-    as_json: Annotated[Path | None, typer.Option("--json", help="Write the record.")] = None,
+    as_json: Annotated[
+        Path | None, typer.Option("--json", help="Write the record; - is standard output.")
+    ] = None,
     caption: Annotated[str, typer.Option(help="One caption for all pictures.")] = "",
     captions: Annotated[
         Path | None, typer.Option(help="CSV with the columns image and caption.")
@@ -128,11 +129,10 @@ def audit_command(
     from forensics.membership.shipped import Question
     from forensics.report.membership import write_report
 
-    outputs = [path for path in (report, as_json) if path is not None]
-    for path in outputs:
-        if not path.resolve().parent.is_dir():
-            raise OutputError(f"there is no folder {path.parent}", fix="make it first")
-    for place, beginning in ((report, b"<!doctype html>"), (as_json, b"{")):
+    piped = as_json == console.STDOUT
+    record = None if piped else as_json
+    outputs = [path for path in (report, record) if path is not None]
+    for place, beginning in ((report, b"<!doctype html>"), (record, b"{")):
         if place is not None:
             require_own(place, beginning)
     if work is None and outputs:
@@ -148,11 +148,13 @@ def audit_command(
         )  # fmt: skip
     if os.environ.get("RANK", "0") != "0":
         return  # started by accelerate: the first process writes for all
-    if as_json:
-        found.record.write(as_json)
+    if record:
+        found.record.write(record)
     if report:
         write_report(found, report)
-    _print_verdicts(found)
+    _print_verdicts(found, Console(stderr=piped))
+    if piped:
+        typer.echo(console.printable(found.record.to_text()), nl=False)
     if any(verdict.reason is Reason.UNREADABLE for verdict in found.verdicts):
         raise typer.Exit(InputError.exit_code)
 
@@ -236,7 +238,7 @@ def _examined(path: Path) -> Marks | ToolkitError:
 def _row(path: Path, result: Marks | ToolkitError) -> dict[str, Any]:
     if isinstance(result, ToolkitError):
         return {"file": str(path), "error": {"code": result.code, "message": str(result)}}
-    return {"file": str(path), **dataclasses.asdict(result)}
+    return {"file": str(path), **result.to_json()}
 
 
 def _settings(texts: list[str]) -> dict[str, Any]:
@@ -272,7 +274,7 @@ def _shown(progress: Progress) -> Callable[[str, int, int], None]:
     return show
 
 
-def _print_verdicts(found: Audit) -> None:
+def _print_verdicts(found: Audit, output: Console) -> None:
     from forensics.report.membership import headline
 
     table = Table(Column("picture", overflow="fold"), "answer", "score", "probability")
@@ -285,7 +287,6 @@ def _print_verdicts(found: Audit) -> None:
             "-" if verdict.score is None else f"{verdict.score:.4g}",
             "-" if verdict.probability is None else f"{verdict.probability:.1%}",
         )
-    output = Console()
     output.print(table)
     sentences = [headline(found), found.set_answer.sentence if found.set_answer else ""]
     output.print(Text(" ".join(sentence for sentence in sentences if sentence)))
@@ -311,7 +312,7 @@ def _print_table(results: list[tuple[Path, Marks | ToolkitError]]) -> None:
         "says of itself",
         "watermark z",
         "p-value",
-        "frames",
+        "key frames",
     )
     for path, result in results:
         if isinstance(result, ToolkitError):
@@ -320,7 +321,7 @@ def _print_table(results: list[tuple[Path, Marks | ToolkitError]]) -> None:
         told = result.metadata or {}
         table.add_row(
             Text(str(path)),
-            "found" if result.found else "none found",
+            result.kind.value,
             Text(
                 " ".join(
                     str(told.get(name, "")) for name in ("generator", "version", "method")
@@ -329,13 +330,20 @@ def _print_table(results: list[tuple[Path, Marks | ToolkitError]]) -> None:
             ),
             f"{result.watermark_score:.1f}",
             f"{result.watermark_p_value:.1e}",
-            str(result.frames_read),
+            _frames(result),
         )
     if table.row_count:
         Console().print(table)
         Console().print(
             "No mark found does not mean genuine: marks can be removed, and other tools have their own."
         )
+
+
+def _frames(marks: Marks) -> str:
+    """Return how many frames were looked at, and over what span where there is one."""
+    if marks.frames_read < 2 or marks.first_second is None or marks.last_second is None:
+        return str(marks.frames_read)
+    return f"{marks.frames_read}, {marks.first_second:.1f} to {marks.last_second:.1f} s"
 
 
 if __name__ == "__main__":

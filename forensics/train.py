@@ -79,9 +79,13 @@ def train(
         if what == "focus"
         else int(profile_of(what, profile).sizes.image)
     )
+    if per_clip < 1:
+        raise InputError("frames of a clip count from 1", found=per_clip)
     folder = Path(out)
     corpora = [corpus] if isinstance(corpus, str | Path) else list(corpus)
-    manifests = [read_manifest(one) for one in corpora]
+    manifests = [
+        read_manifest(one, "`forensics prepare` or a build of a forgery corpus") for one in corpora
+    ]
     provider = None if maps is None else provider_named(maps, teacher)
     origin = None if beside is None else read_manifest(beside)
     masked = provider is not None and "masks" in provider.reads

@@ -30,6 +30,26 @@ def replacing(target: str | Path) -> Iterator[Path]:
         ('whole', 1)
     """
     place = _place(target)
+    temporary = _begun(place)
+    try:
+        yield temporary
+        with writing(place):
+            temporary.replace(place)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def require_writable(target: str | Path) -> None:
+    """Refuse a place where no file can be written, before the work that its content costs.
+
+    Raises:
+        OutputError: As :func:`replacing`.
+    """
+    _begun(_place(target)).unlink(missing_ok=True)
+
+
+def _begun(place: Path) -> Path:
+    """Make a new empty file beside a place."""
     temporary = place.with_name(f".{place.stem}.{secrets.token_hex(4)}{place.suffix}")
     with writing(place):
         if place.is_dir():
@@ -37,12 +57,7 @@ def replacing(target: str | Path) -> Iterator[Path]:
                 f"cannot write {place}", found="a folder of that name", fix="choose a file name"
             )
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-    try:
-        yield temporary
-        with writing(place):
-            temporary.replace(place)
-    finally:
-        temporary.unlink(missing_ok=True)
+    return temporary
 
 
 def _place(target: str | Path) -> Path:
@@ -58,7 +73,7 @@ def _place(target: str | Path) -> Path:
 
 
 def require_own(target: str | Path, beginning: bytes) -> None:
-    """Refuse to write over a file of another kind: it may be what is to be examined.
+    """Refuse to write where nothing can be written, or over a file of another kind: it may be what is to be examined.
 
     Args:
         target: What is to be written.
@@ -67,6 +82,7 @@ def require_own(target: str | Path, beginning: bytes) -> None:
     Raises:
         OutputError: If something else lies there, or it cannot be read.
     """
+    require_writable(target)
     with writing(target):
         if not Path(target).is_file():
             return

@@ -37,7 +37,9 @@ def sha256_of(path: str | Path) -> str:
     """
     digest, place = hashlib.sha256(), Path(path)
     try:
-        if place.exists() and not (place.is_file() or place.is_dir()):
+        if place.is_dir():
+            raise InputError(f"{path} is a folder", fix="name the files in it")
+        if place.exists() and not place.is_file():
             raise InputError(  # a pipe or a device never ends
                 f"{path} is no file", found="a pipe or a device", fix="copy it to a file"
             )
@@ -129,9 +131,13 @@ class RunRecord:
         """Hash an input file and write it down under ``name``."""
         self.inputs[name] = {"path": str(path), "sha256": sha256_of(path)}
 
+    def to_text(self) -> str:
+        """Return the record as JSON."""
+        return json.dumps(to_plain(self), indent=2, ensure_ascii=False) + "\n"
+
     def write(self, path: str | Path) -> Path:
         """Write the record as JSON, beside and renamed, and return its path."""
-        return write_atomic(path, json.dumps(to_plain(self), indent=2, ensure_ascii=False) + "\n")
+        return write_atomic(path, self.to_text())
 
 
 def write_atomic(path: str | Path, content: str | bytes) -> Path:

@@ -17,7 +17,7 @@ from forensics.inspection.judge import FaceJudge, open_judge
 from forensics.inspection.result import Inspection
 from forensics.inspection.settings import Settings
 from forensics.inspection.watching import Eyes
-from shared.beside import require_own
+from shared.beside import require_own, require_writable
 from shared.custody import RunRecord, versions, write_atomic
 from shared.errors import InputError, OutputError
 
@@ -56,13 +56,9 @@ def inspect_files(
     Raises:
         OutputError: If an output cannot be written.
     """
-    folder = _made(report)
-    if json_file is not None and not Path(json_file).resolve().parent.is_dir():
-        raise OutputError(f"there is no folder {Path(json_file).parent}", fix="make it first")
-    if json_file is not None and Path(json_file).is_dir():
-        raise OutputError(f"{json_file} is a folder", fix="name a file in it")
     if json_file is not None:
         require_own(json_file, b"{")
+    folder = _made(report)
     opened = open_judge(detector, device=device)
     inspector = Inspector(opened, settings or Settings(), eyes or Eyes.usual())
     found = []
@@ -72,10 +68,14 @@ def inspect_files(
         if done:
             done(path, answer)
     if json_file is not None:
-        rows = [answer.to_json() for answer in found]
-        content = {"task": "forensics.inspect", "inspections": rows}
-        write_atomic(json_file, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        write_atomic(json_file, to_text(found))
     return found
+
+
+def to_text(found: Iterable[Inspection]) -> str:
+    """Return answers as the text that :func:`read_inspections` reads from a file."""
+    content = {"task": "forensics.inspect", "inspections": [answer.to_json() for answer in found]}
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
 def read_inspections(path: str | Path) -> Iterator[Inspection]:
@@ -154,4 +154,5 @@ def _made(report: str | Path | None) -> Path | None:
         raise OutputError(
             f"cannot make the folder {folder}", found=error.strerror, fix="choose another"
         ) from error
+    require_writable(folder / "report.html")
     return folder

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from forensics.verdict import Reason
 from shared import zoo
+from shared.console import STDOUT, printable, tell
 from shared.errors import InputError, WeightsError
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ def inspect_command(
         Path | None, typer.Option(help="Folder for a report (HTML) and a record of each file.")
     ] = None,
     as_json: Annotated[
-        Path | None, typer.Option("--json", help="Write all answers to one file.")
+        Path | None,
+        typer.Option("--json", help="Write all answers to one file; - is standard output."),
     ] = None,
     frames: Annotated[
         int | None,
@@ -38,26 +40,26 @@ def inspect_command(
     """Say whether the faces of pictures and videos were manipulated, where, when, and how sure that is.
 
     Without a trained and calibrated detector every answer is inconclusive. With --report the same command goes on where
-    it was stopped. Exit code 0 when every file was examined, whatever the answer, 2 when one could not be; the others
-    are all the same.
+    it was stopped. Exit code 0 when every file was examined, whatever the answer, 2 when one could not be (a folder
+    is none: name the files in it); the others are all the same. With --json - what people read goes to standard error.
 
     Examples:
       forensics inspect clip.mp4 --report out
       forensics inspect *.mp4 --report out --json out.json --frames 32
     """
     _check_there(detector)
-    from forensics.inspection.batch import inspect_files
+    from forensics.inspection.batch import inspect_files, to_text
     from forensics.inspection.settings import Settings
 
-    errors = Console(stderr=True, highlight=False)
+    piped = as_json == STDOUT
     found = inspect_files(
-        files, detector=detector, report=report, json_file=as_json,
+        files, detector=detector, report=report, json_file=None if piped else as_json,
         settings=Settings(frames=frames), device=device,
-        done=lambda path, answer: errors.print(
-            Text(_shown(f"{path}: {answer.verdict.decision}"))
-        ),
+        done=lambda path, answer: tell(f"{path}: {answer.verdict.decision}"),
     )  # fmt: skip
-    _print(found)
+    _print(found, Console(stderr=piped))
+    if piped:
+        typer.echo(printable(to_text(found)), nl=False)
     if any(one.verdict.reason is Reason.UNREADABLE for one in found):
         raise typer.Exit(InputError.exit_code)
 
@@ -74,32 +76,28 @@ def _check_there(detector: str) -> None:
         raise WeightsError(f"no checkpoint {detector}", expected=f"a folder, or one of: {names}")
 
 
-def _print(found: list[Inspection]) -> None:
+def _print(found: list[Inspection], output: Console) -> None:
     table = Table(Column("file", overflow="fold"), "face", "answer", "score", "probability", "mark")
     for one in found:
-        mark = "found" if one.marks and one.marks.found else "-"
+        mark = one.marks.kind.value if one.marks else "-"
         for face, verdict in [
             ("all", one.verdict),
             *((str(track.number), track.verdict) for track in one.tracks),
         ]:
             table.add_row(
-                Text(_shown(one.verdict.subject) if face == "all" else ""),
+                Text(printable(one.verdict.subject) if face == "all" else ""),
                 face,
                 verdict.decision + (f": {verdict.reason}" if verdict.reason else ""),
                 "-" if verdict.score is None else f"{verdict.score:.4g}",
                 "-" if verdict.probability is None else f"{verdict.probability:.1%}",
                 mark if face == "all" else "",
             )
-    output = Console()
     output.print(table)
     for one in found:
         problem = one.verdict.evidence.get("problem")
         told = f" ({problem})" if problem else ""
-        output.print(Text(_shown(f"{one.verdict.sentence}{told}")))
-        for note in one.record.notes:
-            output.print(Text(_shown(f"note: {note}")))
-
-
-def _shown(text: str) -> str:
-    """Return the text with escapes for what UTF-8 cannot hold: bytes of a file name in another encoding."""
-    return text.encode(errors="backslashreplace").decode()
+        for sentence in (
+            f"{one.verdict.sentence}{told}",
+            *(f"note: {note}" for note in one.record.notes),
+        ):
+            output.print(Text(printable(f"{one.verdict.subject}: {sentence}")))

@@ -103,6 +103,7 @@ class Inspection:
     def to_json(self) -> dict[str, Any]:
         """Return what :meth:`from_json` reads: everything but pictures of faces and the known scores."""
         plain: dict[str, Any] = to_plain(replace(self, calibration=None, pictures={}))
+        plain["marks"] = None if self.marks is None else self.marks.to_json()
         return {name: value for name, value in plain.items() if name not in _NOT_WRITTEN}
 
     @classmethod
@@ -118,7 +119,7 @@ class Inspection:
             return cls(
                 verdict=Verdict.from_json(plain["verdict"]),
                 tracks=tuple(_track(row) for row in plain["tracks"]),
-                marks=None if marks is None else Marks(**marks),
+                marks=None if marks is None else Marks.from_json(marks),
                 record=RunRecord(**plain["record"]),
                 calibration_error=plain["calibration_error"],
             )

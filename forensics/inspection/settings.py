@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from numbers import Integral
 
 from shared.errors import InputError
 
@@ -32,7 +33,7 @@ class Settings:
         batch_size: Crops judged at once.
 
     Raises:
-        InputError: If a number is too small.
+        InputError: If a number is out of range.
     """
 
     frames: int | None = None
@@ -46,9 +47,19 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse what could look at nothing."""
-        counts = [self.people, self.tracks, self.kept_frames, self.batch_size]
-        if min(counts if self.frames is None else [*counts, self.frames]) < 1:
-            raise InputError("frames, people, tracks and batches count from 1", found=counts)
+        for name in ("frames", "people", "tracks", "kept_frames", "batch_size"):
+            value = getattr(self, name)
+            if not (value is None and name == "frames") and (
+                not isinstance(value, Integral) or int(value) < 1
+            ):
+                raise InputError(
+                    f"the setting {name} is a count", found=value, expected="a whole number from 1"
+                )
+        for name in ("apart", "smoothing"):
+            if not 0 <= (seconds := getattr(self, name)) < math.inf:
+                raise InputError(
+                    f"the setting {name} is a time", found=seconds, expected="0 s or more"
+                )
         if not 1 <= self.margin <= 3:
             raise InputError("a margin lies between 1 and 3", found=self.margin)
 

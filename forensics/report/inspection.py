@@ -159,12 +159,7 @@ def _marks(found: Inspection) -> str:
     marks = found.marks
     if marks is None:
         return "The file could not be searched for marks of generators."
-    if not marks.found:
-        return (
-            "No mark of the generators of this toolkit was found. That is no sign of authenticity: marks can be "
-            "removed, and other generators leave others."
-        )
-    told = marks.metadata or {}
+    told = marks.metadata if marks.found else None
     says = (
         f" The comment: made by {told.get('generator')}, {told.get('method', '')}." if told else ""
     )

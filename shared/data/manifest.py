@@ -69,21 +69,28 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
 
 
-def read_manifest(root: str | Path) -> Manifest:
+def read_manifest(
+    root: str | Path, made_by: str = "`make corpus` or `synthesis prepare ROOT`"
+) -> Manifest:
     """Read ``ROOT/manifest.jsonl`` (or the file itself).
+
+    Args:
+        root: The folder.
+        made_by: The command that makes such a folder, for who gave another one.
 
     Raises:
         InputError: If there is none, it is empty, or a line is not a clip.
     """
-    path = Path(root)
+    path, fix = Path(root), f"give a folder that {made_by} made"
     path = path if path.is_file() else path / MANIFEST_NAME
     if not path.is_file():
-        raise InputError(
-            f"no manifest at {path}", fix="build one with `make corpus` or `synthesis prepare ROOT`"
-        )
-    clips = tuple(
-        Clip.from_json(line) for line in path.read_text("utf-8").split("\n") if line.strip()
-    )
+        found = f"no file {MANIFEST_NAME} in it" if path.parent.is_dir() else "no such folder"
+        raise InputError(f"{root} is no corpus", found=found, fix=fix)
+    try:
+        lines = path.read_text("utf-8").split("\n")
+        clips = tuple(Clip.from_json(line) for line in lines if line.strip())
+    except (OSError, ValueError, InputError) as error:
+        raise InputError(f"{path} is no manifest of a corpus", found=error, fix=fix) from error
     if not clips:
         raise InputError(f"the manifest {path} is empty", fix="build it again")
     return Manifest(path.parent, clips)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -86,7 +86,8 @@ def decoded_frames(container: Any, stream: Any, damage: Damage) -> Iterator[Any]
     """Give every frame of a stream that can be decoded; what cannot is counted in ``damage``.
 
     A damaged packet is left out, and so is a damaged picture; of sound that was cut short, what is there is good. A
-    container that cannot be read on ends the stream.
+    container that cannot be read on ends the stream. A picture's packet of which a part is missing never reaches the
+    decoder: where a file was cut short, threads of whole frames would lose the good frames before it, too.
     """
     pictures = stream.type == "video"
     packets = container.demux(stream)
@@ -98,6 +99,9 @@ def decoded_frames(container: Any, stream: Any, damage: Damage) -> Iterator[Any]
             return
         if packet is None:
             return
+        if pictures and packet.is_corrupt:
+            damage.count += 1
+            continue
         try:
             frames = packet.decode()
         except av.error.FFmpegError:
@@ -109,8 +113,33 @@ def decoded_frames(container: Any, stream: Any, damage: Damage) -> Iterator[Any]
                 yield frame
 
 
-def count_packets(path: str | Path) -> int:
-    """Return how many packets of pictures a video holds, which are its frames unless they are damaged.
+def decoded_alone(stream: Any, packet: Any, damage: Damage) -> Any | None:
+    """Decode the packet of a key frame by itself, whatever was decoded before; None if it is damaged."""
+    context = stream.codec_context
+    try:
+        frames = [*context.decode(packet), *context.decode(None)]
+    except av.error.FFmpegError:
+        frames = []
+    context.flush_buffers()
+    found = next((frame for frame in frames if not frame.is_corrupt), None)
+    damage.count += found is None
+    return found
+
+
+def whole_packets(container: Any, stream: Any) -> Iterator[Any]:
+    """Give the packets of a stream that hold something and are not cut short, from where the container stands."""
+    with suppress(av.error.FFmpegError):
+        for packet in container.demux(stream):
+            if packet.size and not packet.is_corrupt:
+                yield packet
+
+
+def count_packets(path: str | Path, *, key: bool = False) -> int:
+    """Return how many whole packets of pictures a video holds, which are its frames unless they are damaged.
+
+    Args:
+        path: The video.
+        key: Count key frames only.
 
     Raises:
         InputError: If there is no video.
@@ -119,16 +148,8 @@ def count_packets(path: str | Path) -> int:
         stream = video_stream(container)
         if stream is None:
             raise InputError(f"{path} has no pictures", fix="give a video")
-        count = 0
-        packets = container.demux(stream)
-        while True:
-            try:
-                packet = next(packets, None)
-            except av.error.FFmpegError:
-                return count
-            if packet is None:
-                return count
-            count += bool(packet.size)
+        packets = whole_packets(container, stream)
+        return sum(packet.is_keyframe or not key for packet in packets)
 
 
 def video_stream(container: Any) -> Any | None:

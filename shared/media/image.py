@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import warnings
 import zlib
@@ -46,8 +47,13 @@ _MAGIC = (
     (b"BM", "bmp"),
     (b"II*\x00", "tiff"),
     (b"MM\x00*", "tiff"),
+    (b"II+\x00", "tiff"),
+    (b"MM\x00+", "tiff"),
     (b"\x00\x00\x00\x0cjP  ", "jpeg2000"),
+    (b"\xff\x4f\xff\x51", "jpeg2000"),
 )
+_PORTABLE = re.compile(rb"P[1-6]\s")
+"""Bitmap, greymap and pixmap (PBM, PGM, PPM), as text or as bytes."""
 
 
 def picture_kind(path: str | Path) -> str | None:
@@ -61,11 +67,13 @@ def picture_kind(path: str | Path) -> str | None:
     head = _head(path)
     if head[4:8] == b"ftyp":
         brand = head[8:12]
-        if brand in (b"avif", b"avis"):
+        if brand in (b"avif", b"avis") or (brand in _HEIF_BRANDS and b"avif" in head[16:]):
             return "avif"
         return "heic" if brand in _HEIF_BRANDS else None
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "webp"
+    if _PORTABLE.match(head):
+        return "ppm"
     return next((kind for magic, kind in _MAGIC if head.startswith(magic)), None)
 
 
@@ -201,11 +209,13 @@ def count_pictures(path: str | Path) -> int:
 
 def _head(path: str | Path) -> bytes:
     place = Path(path)
+    if place.is_dir():
+        raise InputError(f"{place} is a folder", fix="name the files in it")
     if not place.is_file():
         raise InputError(f"no file at {place}", fix="check the path")
     try:
         with place.open("rb") as stream:
-            head = stream.read(16)
+            head = stream.read(40)  # holds the brands that an AVIF is compatible with
     except OSError as error:
         raise InputError(
             f"{place} cannot be opened", found=error.strerror, fix="check its permissions"

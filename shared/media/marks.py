@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,13 @@ from shared.media.video import VideoReader
 from shared.media.watermark import WatermarkScore, embed_watermark, watermark_score
 
 __all__ = [
+    "Found",
     "Marks",
     "embed_watermark",
     "metadata_comment",
     "read_marks",
     "told_marks",
+    "told_search",
     "watermark_score",
 ]
 
@@ -39,11 +42,19 @@ SIGNIFICANCE = 1e-6
 """Below this p-value the invisible mark counts as found: one false alarm in a million files."""
 
 FRAMES = 32
-"""At most so many key frames are looked at."""
+"""At most so many key frames are looked at, spread over the whole file."""
 
 _LONGEST_COMMENT = 65_536
 _LONGEST_WORD = 200
 _TOLD = ("generator", "version", "method", "record_sha256")
+
+
+class Found(StrEnum):
+    """Which mark of this toolkit a file has."""
+
+    WATERMARK = "watermark"
+    COMMENT = "comment only"
+    NONE = "none"
 
 
 @dataclass(frozen=True)
@@ -57,6 +68,8 @@ class Marks:
         watermark_p_value: Upper bound of the probability of such agreement without the mark.
         frames_read: Frames that were looked at.
         found: Whether the comment names this toolkit or the p-value is below 1e-6. False does not mean genuine.
+        first_second: When the first of these frames is shown; None of a picture, and in records of older versions.
+        last_second: When the last of them is.
     """
 
     metadata: dict[str, Any] | None
@@ -64,6 +77,28 @@ class Marks:
     watermark_p_value: float
     frames_read: int
     found: bool
+    first_second: float | None = None
+    last_second: float | None = None
+
+    @property
+    def kind(self) -> Found:
+        """Which mark was found, the stronger one of two."""
+        if not self.found:
+            return Found.NONE
+        return Found.WATERMARK if self.watermark_p_value < SIGNIFICANCE else Found.COMMENT
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what :meth:`from_json` reads, with ``kind`` for other readers."""
+        return {"kind": self.kind.value, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Marks:
+        """Read marks; older versions wrote fewer fields.
+
+        Raises:
+            TypeError: If a field is missing that every version wrote, or one is unknown.
+        """
+        return cls(**{name: value for name, value in plain.items() if name != "kind"})
 
 
 def metadata_comment(method: str, record_sha256: str = "") -> str:
@@ -94,54 +129,83 @@ def read_marks(path: str | Path) -> Marks:
         InputError: If the file is missing, damaged, or neither picture nor video.
         LimitExceeded: If its frames are too large.
     """
+    span: tuple[float | None, float | None] = (None, None)
     if picture_kind(path) is not None:
-        frames_read, score = _scored([read_image(path)])  # first: it tells a bomb from a bad file
-        comment = read_comment(path)
+        score = watermark_score([read_image(path)])  # first: it tells a bomb from a bad file
+        frames_read, comment = 1, read_comment(path)
     else:
         with closing(open_container(path)) as container:
             tags = {name.lower(): text for name, text in container.metadata.items()}
             comment = tags.get("comment")
-        frames_read, score = _of_video(path)
+        times, score = _of_video(path)
+        frames_read, span = len(times), (round(times[0], 3), round(times[-1], 3))
     told = _parsed(comment)
     named = told is not None and told["generator"] == GENERATOR
-    return Marks(
-        told, score.score, score.p_value, frames_read, named or score.p_value < SIGNIFICANCE
-    )
+    marked = score.p_value < SIGNIFICANCE
+    return Marks(told, score.score, score.p_value, frames_read, named or marked, *span)
 
 
-def _of_video(path: str | Path) -> tuple[int, WatermarkScore]:
-    """Search key frames; of a file that was cut short they may be lost, and then all frames."""
-    try:
-        with VideoReader(path, key_frames_only=True) as reader:
-            return _scored(itertools.islice(reader, FRAMES))
-    except InputError:
-        with VideoReader(path) as reader:
-            return _scored(itertools.islice(reader, FRAMES))
+def _of_video(path: str | Path) -> tuple[list[float], WatermarkScore]:
+    """Search key frames; of a file that was cut short they may be lost, and then the first frames."""
+    with VideoReader(path) as reader:
+        try:
+            return _scored(reader.key_frames(FRAMES))
+        except InputError:
+            return _scored(itertools.islice(reader.timed(), FRAMES))
 
 
-def _scored(frames: Iterable[NDArray[np.uint8]]) -> tuple[int, WatermarkScore]:
-    """Return how many frames there were, and their score; none of them is kept."""
-    count = itertools.count()
-    score = watermark_score(frame for frame, _ in zip(frames, count, strict=False))
-    return next(count), score
+def _scored(timed: Iterable[tuple[float, NDArray[np.uint8]]]) -> tuple[list[float], WatermarkScore]:
+    """Return the times of frames, and their score; none of them is kept."""
+    times: list[float] = []
+
+    def seen() -> Iterator[NDArray[np.uint8]]:
+        for time, frame in timed:
+            times.append(time)
+            yield frame
+
+    score = watermark_score(seen())  # goes through all
+    return times, score
 
 
 def told_marks(found: Marks) -> str:
-    """Return in plain words what marks that were found are worth.
+    """Return in plain words which marks were found, what they are worth, and where they were looked for.
 
     Example:
         >>> told_marks(Marks({"generator": "twinface"}, 0.0, 1.0, 1, True))[:40]
         'A comment in the file says that this too'
     """
-    if found.watermark_p_value < SIGNIFICANCE:
-        return (
-            "The invisible mark of this toolkit's generators was found: the file was made or passed through by them "
-            f"(without them such a mark has p = {found.watermark_p_value:.1e})."
-        )
-    return (
+    return f"{_WORTH[found.kind].format(p=found.watermark_p_value)} {told_search(found)}"
+
+
+_WORTH = {
+    Found.WATERMARK: (
+        "The invisible mark of this toolkit's generators was found: the file was made or passed through by them "
+        "(without them such a mark has p = {p:.1e})."
+    ),
+    Found.COMMENT: (
         "A comment in the file says that this toolkit made it, which anyone can write; no invisible mark was found "
-        f"(p = {found.watermark_p_value:.2g})."
-    )
+        "(p = {p:.2g})."
+    ),
+    Found.NONE: (
+        "No mark of the generators of this toolkit was found. That is no sign of authenticity: marks can be removed, "
+        "and other generators leave others."
+    ),
+}
+
+
+def told_search(found: Marks) -> str:
+    """Return in plain words in how many frames the invisible mark was looked for, and over what span.
+
+    Example:
+        >>> told_search(Marks(None, 0.0, 1.0, 32, False, 0.0, 598.4))
+        'The invisible mark was looked for in 32 frames from 0.0 s to 598.4 s.'
+    """
+    looked = f"The invisible mark was looked for in {found.frames_read} frame"
+    if found.first_second is None or found.last_second is None:
+        return f"{looked}{'s' if found.frames_read > 1 else ''}."
+    if found.frames_read == 1:
+        return f"{looked}, at {found.first_second:.1f} s."
+    return f"{looked}s from {found.first_second:.1f} s to {found.last_second:.1f} s."
 
 
 def _parsed(comment: str | None) -> dict[str, Any] | None:

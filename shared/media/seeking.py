@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from typing import Any
 
 import av.error
 
-from shared.media.container import Damage, decoded_frames
+from shared.media.container import Damage, decoded_alone, decoded_frames, whole_packets
 
 Timed = tuple[Fraction, Any]
 """(seconds from the first frame, PyAV's frame)."""
+
+_KNOWN = Fraction(9, 10)
+"""Share of the length that an index must reach to be believed."""
 
 
 def key_times(container: Any, stream: Any) -> list[Fraction]:
@@ -81,6 +84,69 @@ def sought_frames(
             if position is not None and latest is not None and keys[-1] <= position:
                 yield position, latest
                 return
+
+
+def knows_keys(keys: Sequence[Fraction], duration: Fraction, count: int) -> bool:
+    """Tell whether an index knows so many key frames and about as far as the video lasts; many know only a beginning.
+
+    Args:
+        keys: Of :func:`key_times`.
+        duration: As declared, seconds; 0 if it is not.
+        count: Key frames that are wanted.
+    """
+    return len(keys) >= count and keys[-1] >= _KNOWN * duration > 0
+
+
+def sought_keys(container: Any, stream: Any, count: int, damage: Damage) -> Iterator[Timed]:
+    """Give at most ``count`` of the key frames that an index knows, evenly chosen, each decoded alone.
+
+    What is sought is the middle between a key frame and the next: an index may tell when a frame is decoded, a little
+    before it is shown.
+    """
+    stamps = sorted(entry.timestamp for entry in stream.index_entries if entry.is_keyframe)
+    stamps.append(2 * stamps[-1] - stamps[max(len(stamps) - 2, 0)])
+    latest = Fraction(-1)
+    for place in evenly(len(stamps) - 1, count):
+        with suppress(av.error.FFmpegError):
+            middle = (stamps[place] + stamps[place + 1]) // 2
+            container.seek(middle, stream=stream, backward=True)
+            packets = whole_packets(container, stream)
+            packet = next((packet for packet in packets if packet.is_keyframe), None)
+            if packet is None or (time := _time_of(packet, stream)) <= latest:
+                continue
+            latest = time
+            if (frame := decoded_alone(stream, packet, damage)) is not None:
+                yield time, frame
+
+
+def passed_keys(
+    container: Any, stream: Any, wanted: Container[int], damage: Damage
+) -> Iterator[Timed]:
+    """Give the key frames of these numbers, from 0, each decoded alone; all packets are read, as no index is needed."""
+    packets = whole_packets(container, stream)
+    for number, packet in enumerate(packet for packet in packets if packet.is_keyframe):
+        if number in wanted and (frame := decoded_alone(stream, packet, damage)) is not None:
+            yield _time_of(packet, stream), frame
+
+
+def evenly(total: int, count: int) -> list[int]:
+    """Return at most ``count`` evenly spaced numbers below ``total``, the first and the last among them.
+
+    Example:
+        >>> evenly(100, 4), evenly(2, 4), evenly(0, 4)
+        ([0, 33, 66, 99], [0, 1], [])
+    """
+    if count == 1 or total <= count:
+        return list(range(min(total, count)))
+    return sorted({round(n * (total - 1) / (count - 1)) for n in range(count)})
+
+
+def _time_of(packet: Any, stream: Any) -> Fraction:
+    """Return when a packet is shown, seconds from the stream's start."""
+    stamp = packet.pts if packet.pts is not None else packet.dts
+    if stamp is None:
+        return Fraction(0)
+    return max(Fraction(0), (stamp - (stream.start_time or 0)) * Fraction(stream.time_base))
 
 
 def reaches_beyond(container: Any, stream: Any, end: Fraction) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,6 +19,7 @@ from lightning.pytorch.callbacks import (
     RichProgressBar,
 )
 
+from shared.errors import InputError
 from shared.training.log import ResumedLog
 from shared.training.steps import StepBatches, StepSeeds
 
@@ -37,6 +39,9 @@ class Budget:
         batch_size: Samples a step.
         precision: Lightning's name, ``"32-true"`` on a CPU, ``"bf16-mixed"`` on a GPU.
         save_every: Steps between checkpoints.
+
+    Raises:
+        InputError: If the minutes are no number from 0 on.
     """
 
     steps: int
@@ -44,6 +49,13 @@ class Budget:
     batch_size: int = 16
     precision: str = "32-true"
     save_every: int = 250
+
+    def __post_init__(self) -> None:
+        """Check the range of what a person gives."""
+        if self.minutes is not None and not 0 <= self.minutes < math.inf:
+            raise InputError(
+                "a training takes some minutes", found=self.minutes, expected="0 or more"
+            )
 
 
 class Average(EMAWeightAveraging):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 from shared.custody import sha256_of_json, write_atomic
 from shared.data.clip import Clip
 from shared.data.corpora.faces import POINTS_NAME, Faces
-from shared.data.corpora.registry import read_corpus
+from shared.data.corpora.registry import folder_of_corpus, read_corpus
 from shared.data.corpora.video import FORGED, LabelledVideo, is_there
 from shared.data.forgery.known import Known
 from shared.data.manifest import Manifest, write_manifest
@@ -69,8 +70,14 @@ class FaceSettings:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        if self.count < 1 or self.size < 16 or self.smallest < 1 or not 1 <= self.margin <= 3:
-            raise InputError("a setting of the extraction is out of range", found=self)
+        for name, least, most in (
+            ("count", 1, math.inf), ("size", 16, math.inf), ("smallest", 1, math.inf), ("margin", 1, 3),
+        ):  # fmt: skip
+            if not least <= (value := getattr(self, name)) <= most:
+                raise InputError(
+                    f"the setting {name} of the extraction is out of range", found=value,
+                    expected=f"{least} to {most}" if most < math.inf else f"{least} or more",
+                )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +109,7 @@ def prepare_faces(
 
     Args:
         corpus: A name of :data:`shared.data.corpora.registry.CORPORA`.
-        root: Its folder.
+        root: Its folder, or the list in it of one that has such a list.
         out: Folder of the faces; made if missing; not below ``root``.
         quality: Of corpora that lie there in several.
         settings: What decides which pictures come out.
@@ -118,8 +125,7 @@ def prepare_faces(
         InputError: If the corpus cannot be read, ``out`` lies inside it, or no video shows a face.
         OutputError: If ``out`` cannot be written.
     """
-    chosen, place = settings or FaceSettings(), Path(root).resolve()
-    place = place.parent if place.is_file() else place
+    chosen, place = settings or FaceSettings(), folder_of_corpus(corpus, root)
     if Path(out).resolve().is_relative_to(place):
         raise InputError(
             "the output lies inside the corpus", found=out, fix="choose another folder"

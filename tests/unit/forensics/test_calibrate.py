@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -114,6 +115,39 @@ def test_faces_are_known_with_all_whom_their_videos_show(faces, checkpoint, tmp_
     held = json.loads(calibrate_checkpoint(checkpoint, [tmp_path, faces]).read_text())
     assert held["manipulated"][0]["people"][0] == ["p1", "donor"]
     assert told[:3] == [("p0",), ("p1", "donor"), ("p2",)] and told[40:42] == [("p0",), ("p1",)]
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ("nowhere", "nowhere is no corpus .found no such folder"),
+        (".", "is no corpus .found no file manifest.jsonl in it"),
+        ("a.png", "a.png is no manifest of a corpus"),
+        ("row", "row/manifest.jsonl is no manifest of a corpus .*no clip at all"),
+        ("other", "other holds no extracted faces .found clips of the kind speaking"),
+        ("test", "test has no faces in the split val .found only test"),
+    ],
+)
+def test_a_folder_that_is_no_corpus_is_named_before_any_work(checkpoint, tmp_path, place, told):
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n\xff")
+    (tmp_path / "row").mkdir()
+    (tmp_path / "row/manifest.jsonl").write_text("no clip at all\n")
+    write_manifest_to(tmp_path / "other", Clip("1", "speaking", "val", "p"))
+    write_manifest_to(tmp_path / "test", Clip("1", KIND, "test", "p"))
+    with pytest.raises(InputError, match=told) as caught:
+        calibrate_checkpoint(checkpoint, [tmp_path / place])
+    assert "forensics prepare" in caught.value.fix or place == "test"
+
+
+def write_manifest_to(folder: Path, clip: Clip) -> None:
+    folder.mkdir()
+    write_manifest(folder, [clip])
+
+
+@pytest.mark.parametrize("rate", [math.nan, 0.0, -0.1, 0.5])
+def test_an_error_rate_out_of_range_is_told_before_any_work(checkpoint, tmp_path, rate):
+    with pytest.raises(InputError, match=f"between 0 and 0.5 .found {rate}"):
+        calibrate_checkpoint(checkpoint, [tmp_path], error_rate=rate)
 
 
 def test_what_is_shipped_has_its_figures_and_its_calibration(faces, checkpoint, tmp_path):

@@ -33,7 +33,8 @@ def run(*arguments: object) -> tuple[int, str, str]:
 def test_table(files: dict[str, Path]) -> None:
     code, out, err = run("marks", files["marked"], files["plain"])
     assert (code, err) == (0, "")
-    assert "none found" in out
+    kinds = [line.split("│")[2].strip() for line in out.splitlines() if "│" in line]
+    assert [kind for kind in kinds if kind] == ["watermark", "none"]
     assert "opt" in out
     assert "does not mean genuine" in " ".join(out.split())
 
@@ -43,6 +44,7 @@ def test_json(files: dict[str, Path]) -> None:
     marked, plain = json.loads(out)
     assert code == 0
     assert marked["found"] is True
+    assert [marked["kind"], plain["kind"]] == ["watermark", "none"]
     assert marked["metadata"]["method"] == "opt"
     assert plain["found"] is False
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from skimage import data
 from typer.testing import CliRunner
 
 from forensics.cli import app
+from shared.data.corpora.extraction import prepare_faces
 from shared.data.manifest import read_manifest
 from shared.errors import InputError
 from shared.media.video import VideoWriter
@@ -28,6 +30,23 @@ def test_prepare_prints_counts_and_reasons(tmp_path):
     assert "train holds no forged video" in done.output
     assert "val holds no authentic and no forged video" in done.output
     assert [clip.frames for clip in read_manifest(tmp_path / "out")] == [2]
+
+
+@pytest.mark.parametrize(
+    ("corpus", "name", "expected"),
+    [
+        ("plain", "a.mp4", "the folder, or labels.csv in it"),
+        ("plain", "mine.csv", "the folder, or labels.csv in it"),
+        ("embedded", "a.mp4", "the folder, or manifest.jsonl in it"),
+        ("dfdc", "metadata.json", "the folder"),
+    ],
+)
+def test_a_file_in_place_of_the_folder_is_an_input_error(tmp_path, corpus, name, expected):
+    """Its folder would be taken for the corpus, with all that lies there."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(InputError, match=f"{name} is no folder.*expected {expected}.;"):
+        prepare_faces(corpus, tmp_path / name, tmp_path / "out")
 
 
 def test_an_unknown_corpus_is_an_input_error(tmp_path):

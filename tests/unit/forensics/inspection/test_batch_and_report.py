@@ -54,11 +54,30 @@ def test_a_batch_goes_on_and_is_not_done_twice(three, tmp_path, eyes, judge, sce
     assert len(judge.batches) == asked + 4
 
 
-def test_outputs_that_cannot_be_written_and_files_that_hold_nothing(three, tmp_path, eyes, judge):
-    with pytest.raises(OutputError):
-        inspect_files(three, detector=judge, eyes=eyes, json_file=tmp_path / "no" / "a.json")
-    with pytest.raises(OutputError):
-        inspect_files(three, detector=judge, eyes=eyes, report=three[0])
+@pytest.mark.parametrize(
+    ("option", "place", "told"),
+    [
+        ("json_file", "no/a.json", "No such file or directory"),
+        ("json_file", "", "a folder of that name"),
+        ("json_file", "good.png", "a file of another kind"),
+        ("json_file", "good.png/a.json", "Not a directory"),
+        ("json_file", "/proc/a.json", "cannot write"),
+        ("json_file", "/dev/null", "a device or pipe"),
+        ("report", "good.png", "cannot make the folder"),
+        ("report", "good.png/out", "cannot make the folder"),
+        ("report", "/proc/self", "cannot write"),
+    ],
+)
+def test_outputs_that_cannot_be_written_are_refused_before_any_work(
+    three, tmp_path, eyes, judge, option, place, told
+):
+    with pytest.raises(OutputError, match=told):
+        inspect_files(three, detector=judge, eyes=eyes, **{option: tmp_path / place})
+    assert judge.batches == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.png", "good.png", "last.png"]
+
+
+def test_a_file_that_holds_no_answers(three):
     with pytest.raises(InputError):
         read_inspections(three[1])
 
@@ -74,6 +93,11 @@ def test_the_command(three, tmp_path, eyes, judge, monkeypatch):
     assert len(list((tmp_path / "out").glob("*.html"))) == 3
     clean = CliRunner().invoke(app, ["inspect", str(three[0]), str(three[2]), "--frames", "4"])
     assert clean.exit_code == 0
+    for path in three:  # whose sentence each is, is told
+        assert f"{path}: " in done.stdout.replace("\n", "")
+    piped = CliRunner().invoke(app, ["inspect", *map(str, three), "--json", "-"])
+    assert piped.exit_code == 2 and len(json.loads(piped.stdout)["inspections"]) == 3
+    assert "manipulated" in piped.stderr and not Path("-").exists()
     lost = CliRunner().invoke(app, ["inspect", str(three[0]), "--detector", str(tmp_path / "none")])
     assert isinstance(lost.exception, WeightsError)
 
@@ -102,12 +126,6 @@ def test_pipes_and_devices_are_refused_at_once(tmp_path, eyes, judge, folder):
     for _ in range(2):
         found = inspect_files([pipe, Path("/dev/zero")], detector=judge, eyes=eyes, report=report)
         assert [one.verdict.reason for one in found] == [Reason.UNREADABLE] * 2
-
-
-def test_a_folder_for_all_answers_is_refused_before_any_work(three, tmp_path, eyes, judge):
-    with pytest.raises(OutputError, match="is a folder"):
-        inspect_files(three, detector=judge, eyes=eyes, json_file=tmp_path)
-    assert judge.batches == []
 
 
 def test_pictures_of_faces_are_not_kept_for_the_whole_batch(three, tmp_path, eyes, judge):
@@ -155,6 +173,9 @@ def test_the_report_is_one_file_and_says_it_all(tmp_path, encode, eyes, judge, s
     assert all(address.startswith(("data:image/", "#")) for address in page.addresses)
     # four frames with their maps, the scores over time, the calibration and its reliability
     assert page.tags.count("img") == 2 * len(found.pictures[1]) + 3
+    assert (
+        "No mark of the generators" in page.text and "looked for in 1 frame, at 0.0 s" in page.text
+    )
     for word in ("Limits", "expected calibration error", "mouth", "Stretches above the threshold"):
         assert word in page.text
     assert found.verdict.custody["file"] in page.text and "0" * 64 in page.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import weakref
 from dataclasses import replace
@@ -127,6 +128,10 @@ def test_custody_and_json(tmp_path, eyes, judge, scene):
     assert np.shape(back.tracks[0].map) == (8, 8)
     other = inspect(path, detector=judge, eyes=eyes, frames=3)
     assert other.verdict.custody["settings"] != found.verdict.custody["settings"]
+    older = found.to_json()
+    for later in ("kind", "first_second", "last_second"):
+        del older["marks"][later]
+    assert Inspection.from_json(older) == found
     with pytest.raises(InputError):
         Inspection.from_json("{}")
 
@@ -255,8 +260,19 @@ def test_a_still_picture_is_not_judged_for_ever(encode, eyes, judge, scene):
 def test_how_often_a_file_is_looked_at():
     assert Settings().rate(None) == Settings().rate(float("nan")) == 5
     assert Settings().rate(1e6) == 1
-    with pytest.raises(InputError):
-        Settings(frames=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("frames", 0), ("frames", -3), ("frames", 2.5), ("people", 0), ("batch_size", -1),
+        ("apart", math.nan), ("apart", -1.0), ("smoothing", math.nan), ("smoothing", math.inf),
+        ("margin", math.nan), ("margin", 0.5),
+    ],
+)  # fmt: skip
+def test_a_setting_out_of_range_is_named_with_its_value(name, value):
+    with pytest.raises(InputError, match=f"{name}.*found {value}"):
+        Settings(**{name: value})
 
 
 def test_regions_by_the_head(eyes):

@@ -49,6 +49,8 @@ def test_a_bad_picture_changes_the_exit_code_alone(case, run):
     code, out, _ = run(*case.questioned)
     assert code == 2
     assert "unreadable" in out and "uncalibrated" in out
+    code, piped, _ = run(*case.questioned, "--json", "-")
+    assert code == 2 and json.loads(piped)["task"] == "forensics.audit"
 
 
 @pytest.mark.parametrize(

@@ -217,6 +217,41 @@ def test_kinds(tmp_path: Path) -> None:
     assert picture_kind(path) is None
 
 
+@pytest.mark.parametrize(
+    ("kind", "mode", "options"),
+    [
+        ("ppm", "RGB", {"format": "PPM"}),
+        ("ppm", "L", {"format": "PPM"}),
+        ("ppm", "1", {"format": "PPM"}),
+        ("jpeg2000", "RGB", {"format": "JPEG2000"}),
+        ("jpeg2000", "RGB", {"format": "JPEG2000", "no_jp2": True}),
+        ("tiff", "RGB", {"format": "TIFF", "big_tiff": True}),
+        ("avif", "RGB", {"format": "AVIF"}),
+    ],
+)
+def test_what_can_be_read_is_known_as_a_picture(
+    tmp_path: Path, kind: str, mode: str, options: dict
+) -> None:
+    """Else it would be opened as a video."""
+    Image.fromarray(SAMPLE).convert(mode).save(tmp_path / "a", **options)
+    assert picture_kind(tmp_path / "a") == kind
+    assert read_image(tmp_path / "a").shape == SAMPLE.shape
+
+
+def test_an_avif_may_name_its_brand_among_the_compatible_ones(tmp_path: Path) -> None:
+    Image.fromarray(SAMPLE).save(tmp_path / "a", "AVIF")
+    content = bytearray((tmp_path / "a").read_bytes())
+    content[8:12] = b"mif1"
+    (tmp_path / "a").write_bytes(content)
+    assert picture_kind(tmp_path / "a") == "avif"
+
+
+def test_a_text_that_begins_like_a_pixmap_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("P3 is a fine letter\n")
+    with pytest.raises(InputError, match="damaged"):
+        read_image(tmp_path / "a.txt")
+
+
 @pytest.mark.parametrize("place", ["missing/a.png", "file/a.png"])
 def test_a_place_that_cannot_be_written(tmp_path: Path, place: str) -> None:
     (tmp_path / "file").write_text("")

@@ -3,13 +3,22 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from shared.errors import InputError
 from shared.media.audio import write_audio
 from shared.media.image import write_image
-from shared.media.marks import embed_watermark, metadata_comment, read_marks, told_marks
+from shared.media.marks import (
+    Found,
+    Marks,
+    embed_watermark,
+    metadata_comment,
+    read_marks,
+    told_marks,
+)
 from shared.media.video import VideoWriter
 
 SMOOTH = np.full((256, 256, 3), 120, np.uint8)
@@ -52,7 +61,7 @@ def test_one_mark_is_enough(
     tmp_path: Path, extension: str, comment: str | None, mark: bool
 ) -> None:
     marks = read_marks(made(tmp_path, extension, comment=comment, mark=mark))
-    assert marks.found
+    assert marks.found and marks.kind is (Found.WATERMARK if mark else Found.COMMENT)
     assert (marks.metadata is not None) == (comment is not None)
 
 
@@ -74,7 +83,7 @@ def test_one_mark_is_enough(
 def test_strange_comments_are_no_mark(tmp_path: Path, extension: str, comment: str | None) -> None:
     marks = read_marks(made(tmp_path, extension, comment=comment, mark=False))
     assert marks.metadata is None
-    assert not marks.found
+    assert not marks.found and marks.kind is Found.NONE
 
 
 def test_another_generator_is_told_but_is_not_ours(tmp_path: Path) -> None:
@@ -83,12 +92,26 @@ def test_another_generator_is_told_but_is_not_ours(tmp_path: Path) -> None:
     assert not marks.found
 
 
-@pytest.mark.parametrize("name", ["a.wav", "missing.png"])
-def test_files_without_pictures(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("a.wav", "no video"),
+        ("missing.png", "no file at"),
+        (".", "is a folder; name the files in it"),
+    ],
+)
+def test_files_without_pictures(tmp_path: Path, name: str, told: str) -> None:
     if name == "a.wav":
         write_audio(tmp_path / name, np.zeros(1600, np.float32))
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match=told):
         read_marks(tmp_path / name)
+
+
+@pytest.mark.parametrize("extension", ["webp", "avif", "bmp", "tiff", "ppm", "pgm", "jp2", "gif"])
+def test_a_mark_is_found_in_every_kind_of_picture(tmp_path: Path, extension: str) -> None:
+    path, mode = tmp_path / f"a.{extension}", "L" if extension == "pgm" else "RGB"
+    Image.fromarray(embed_watermark(SMOOTH)).convert(mode).save(path, lossless=True)
+    assert read_marks(path).kind is Found.WATERMARK
 
 
 def test_only_what_a_generator_tells_is_kept(tmp_path: Path) -> None:
@@ -97,3 +120,31 @@ def test_only_what_a_generator_tells_is_kept(tmp_path: Path) -> None:
     marks = read_marks(made(tmp_path, "png", comment=comment, mark=False))
     assert marks.metadata == {"generator": "twinface", "method": "m" * 200}
     assert "anyone can write" in told_marks(marks)
+
+
+def test_a_mark_is_looked_for_over_the_whole_file(tmp_path: Path) -> None:
+    """Each picture of this film is a key frame, and the first forty have no mark."""
+    with av.open(str(tmp_path / "a.avi"), "w") as container:
+        stream = container.add_stream("mjpeg", rate=25, options={"qmin": "1", "qmax": "2"})
+        stream.width, stream.height, stream.pix_fmt = 256, 256, "yuvj444p"
+        for number in range(80):
+            pixels = SMOOTH if number < 40 else embed_watermark(SMOOTH)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode())
+    marks = read_marks(tmp_path / "a.avi")
+    assert marks.kind is Found.WATERMARK
+    assert (marks.frames_read, marks.first_second, marks.last_second) == (32, 0.0, 79 / 25)
+    assert told_marks(marks).endswith("was looked for in 32 frames from 0.0 s to 3.2 s.")
+
+
+def test_marks_are_read_back_from_json_of_this_version_and_of_older_ones(tmp_path: Path) -> None:
+    marks = read_marks(made(tmp_path, "mp4", comment=metadata_comment("font"), mark=False))
+    plain = json.loads(json.dumps(marks.to_json()))
+    assert plain["kind"] == "comment only" and Marks.from_json(plain) == marks
+    for later in ("kind", "first_second", "last_second"):
+        del plain[later]
+    older = Marks.from_json(plain)
+    assert older.kind is Found.COMMENT and older.first_second is None
+    assert told_marks(older).endswith("was looked for in 1 frame.")
+    with pytest.raises(TypeError):
+        Marks.from_json({**plain, "strange": 1})

@@ -51,6 +51,11 @@ def test_each_stretch_of_time_has_one_frame_at_its_own_time(film, apart, count):
         assert abs(float(frame.mean()) - level) <= 3
 
 
+def test_more_frames_than_there_are_cost_no_more_time(film):
+    """Stretches are counted one by one: ten to the twelfth power of them would take days."""
+    assert len(list(VideoReader(film(20, 10)).spread(10**12))) == 20
+
+
 def test_little_is_decoded_where_key_frames_are_many(film, monkeypatch):
     decoded = []
     plain = seeking.decoded_frames
@@ -99,9 +104,34 @@ def test_a_duration_that_is_too_short_hides_no_key_frame(film, apart):
     assert (times[-1] > 5) is (apart == 10) is not reader.goes_on
 
 
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.flv", "a.ts"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_key_frames_are_spread_over_the_whole_file_with_or_without_an_index(film, name, whole):
+    """Twenty of them, or those that a cut has left; many an index knows only a beginning."""
+    path = film(200, 10, name)
+    if not whole:
+        if name == "a.mp4":
+            pytest.skip("its index lies at the end, and nothing of it can be read")
+        path.write_bytes(path.read_bytes()[: 2 * path.stat().st_size // 3])
+    found = list(VideoReader(path).key_frames(8))
+    numbers = [round(time * FPS) for time, _ in found]
+    assert len(found) == 8 and numbers[0] == 0 and all(number % 10 == 0 for number in numbers)
+    assert numbers[-1] == 190 if whole else 90 < numbers[-1] < 160
+    assert np.ptp(np.diff(numbers)) <= 10
+    for number, (_, frame) in zip(numbers, found, strict=True):
+        assert abs(float(frame.mean()) - (20 + 200 * number // 200)) <= 3
+
+
+def test_key_frames_that_an_index_knows_are_sought(film, monkeypatch):
+    monkeypatch.setattr("shared.media.video.count_packets", None)
+    assert len(list(VideoReader(film(200, 10)).key_frames(8))) == 8
+
+
 def test_no_frames_are_no_number(film):
-    with pytest.raises(InputError, match="count from 1"):
-        VideoReader(film(10, 5)).spread(0)
+    reader = VideoReader(film(10, 5))
+    for give in (reader.spread, reader.key_frames):
+        with pytest.raises(InputError, match="count from 1"):
+            give(0)
 
 
 def test_a_held_frame_is_left_out_after_a_while_and_time_goes_on():

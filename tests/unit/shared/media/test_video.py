@@ -48,7 +48,9 @@ def test_a_reader_can_be_read_twice(encode_video: Encode) -> None:
 
 
 def test_only_key_frames(encode_video: Encode) -> None:
-    assert brightness(encode_video("a.mp4", range(40, 70)), key_frames_only=True) == [40]
+    with VideoReader(encode_video("a.mp4", range(40, 70))) as reader:
+        ((time, frame),) = reader.key_frames(5)
+    assert time == 0 and round(float(frame[:, 48:].mean())) == 40
 
 
 @pytest.mark.parametrize("rotation", [0, 90, 180, -90])

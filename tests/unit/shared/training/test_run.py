@@ -156,3 +156,9 @@ def test_weights_are_told_apart():
     assert weights_hash(first) != weights_hash(other)
     other.load_state_dict(first.state_dict())
     assert weights_hash(first) == weights_hash(other)
+
+
+@pytest.mark.parametrize("minutes", [float("nan"), float("inf"), -1.0])
+def test_minutes_that_are_no_time_are_told(minutes):
+    with pytest.raises(InputError, match=f"minutes .found {minutes}"):
+        Budget(6, minutes)

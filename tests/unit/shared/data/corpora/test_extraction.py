@@ -229,8 +229,10 @@ def test_faces_round_trip(tmp_path, generator):
 def test_what_cannot_be_is_refused(corpus, tmp_path):
     with pytest.raises(InputError, match="inside"):
         prepare_faces("plain", corpus, corpus / "out")
-    with pytest.raises(InputError, match="out of range"):
+    with pytest.raises(InputError, match=r"count .* out of range .found 0, expected 1 or more"):
         FaceSettings(count=0)
+    with pytest.raises(InputError, match=r"margin .* out of range .found nan, expected 1 to 3"):
+        FaceSettings(margin=float("nan"))
     film(tmp_path / "only/real/n.mp4", 2, face=False)
     with pytest.raises(InputError, match="no face came out"):
         prepare_faces("plain", tmp_path / "only", tmp_path / "out2", settings=BRIEF)
