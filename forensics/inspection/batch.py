@@ -108,7 +108,7 @@ def _answered(inspector: Inspector, path: Path, folder: Path | None) -> Inspecti
     if folder is None:
         return inspector.inspect(path)
     place, page = (folder / f"{report_name(path)}{end}" for end in (".json", ".html"))
-    if page.is_file() and (earlier := _earlier(inspector, path, place)) is not None:
+    if _holds_something(page) and (earlier := _earlier(inspector, path, place)) is not None:
         return earlier
     from forensics.report.inspection import write_inspection
 
@@ -117,6 +117,11 @@ def _answered(inspector: Inspector, path: Path, folder: Path | None) -> Inspecti
     # the answer comes last: where it lies, the report is whole
     write_atomic(place, json.dumps(found.to_json(), ensure_ascii=False) + "\n")
     return found
+
+
+def _holds_something(page: Path) -> bool:
+    """Tell whether a report lies there; a full disk or another program may have left an empty one."""
+    return page.is_file() and page.stat().st_size > 0
 
 
 def _earlier(inspector: Inspector, path: Path, place: Path) -> Inspection | None:

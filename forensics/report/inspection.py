@@ -12,7 +12,7 @@ from forensics.inspection.result import Inspection, TrackFinding
 from forensics.report.face_figures import overlay, plot_reliability, plot_scores
 from forensics.report.figures import picture_uri, plot_calibration, plot_uri
 from forensics.report.page import flat, write_page
-from forensics.verdict import Decision
+from forensics.verdict import Decision, Reason
 from shared.custody import sha256_of_json
 from shared.media.marks import told_marks
 
@@ -122,6 +122,7 @@ def _face(track: TrackFinding, kept: tuple[Kept, ...]) -> dict[str, Any]:
         "number": track.number,
         "decision": verdict.decision.value,
         "reason": verdict.reason.value if verdict.reason else None,
+        "beyond": verdict.reason == Reason.OUT_OF_RANGE,
         "sentence": verdict.sentence,
         "when": _when(track),
         "score": "-" if verdict.score is None else f"{verdict.score:.4g}",

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from forensics.calibration import calibrate
 from forensics.cli import app
 from forensics.inspection.batch import inspect_files, read_inspections, report_name
 from forensics.inspection.inspect import inspect
 from forensics.inspection.judge import Opened
 from forensics.inspection.result import Inspection
 from forensics.report.inspection import write_inspection
-from forensics.verdict import Reason
+from forensics.verdict import Decision, Reason
 from shared.errors import InputError, OutputError, WeightsError
 from shared.media.image import write_image
 
@@ -49,9 +50,12 @@ def test_a_batch_goes_on_and_is_not_done_twice(three, tmp_path, eyes, judge, sce
     (tmp_path / "out" / f"{report_name(three[2])}.html").unlink()
     again = inspect_files(three, **options)
     assert len(judge.batches) == asked + 2 and again[0].verdict.decision == "manipulated"
+    (tmp_path / "out" / f"{report_name(three[2])}.html").write_bytes(b"")
+    inspect_files(three, **options)
+    assert len(judge.batches) == asked + 3
     judge.fingerprint = lambda: {"redness": "2" * 64}
     inspect_files(three, **options)
-    assert len(judge.batches) == asked + 4
+    assert len(judge.batches) == asked + 5
 
 
 @pytest.mark.parametrize(
@@ -212,6 +216,20 @@ def test_the_words_fit_the_answer(tmp_path, eyes, judge, scene):
     for text in (back, lost, pages[FORGED]):
         assert "Without a calibration" not in text
     assert "up to the share beside the thresholds" in back
+
+
+def test_figures_say_that_a_face_lies_outside_the_calibrated_range(
+    tmp_path, eyes, redness, judge, scene
+):
+    known = np.linspace(0, 0.15, 40)
+    narrow = redness(calibrate(0.3 + known, known, Decision.MANIPULATED))
+    path = write_image(tmp_path / "a.png", scene((40, 30, 60, FORGED)))
+    told = [
+        "outside the calibrated range is drawn, too"
+        in read(write_inspection(inspect(path, detector=one, eyes=eyes), tmp_path / "a.html")).text
+        for one in (narrow, judge)
+    ]
+    assert told == [True, False]
 
 
 def test_one_person_in_many_shots_is_not_called_many_faces(encode, eyes, judge, scene):
