@@ -1,7 +1,9 @@
 """Does complementary learning find both of two cues where plain class maps find one? On synthetic faces, in minutes.
 
-Each forged face carries a texture cue and a tint cue, either of which tells the class. Plain CARP sees RGB alone and
-learns by classification alone; FoCus is the full method. Both learn from the same faces, steps and seeds, from labels.
+Each forged face carries two cues, either of which tells the class. In one set they are of two kinds, one for each view:
+a texture and a tint. In the other both are colours, which the edge view hardly sees: no second view can do the work of
+learning from what another has found. Plain CARP sees RGB alone and learns by classification alone; FoCus is the full
+method. All learn from the same faces, steps and seeds, from labels.
 
     python -m benchmarks.claims.focus_cues -o benchmarks/records/focus_cues.json
 """
@@ -24,11 +26,14 @@ from forensics.focus.config import PLAIN, PROFILES, FocusProfile, FocusWeights
 from forensics.focus.detector import FocusDetector
 from forensics.focus.production import produce
 from forensics.focus.recipes import train_focus
-from forensics.focus.synthetic import TEXTURE, TINT, CueSet, synthetic_faces
+from forensics.focus.synthetic import COOL, CUES, TEXTURE, TINT, CueSet, synthetic_faces
 from shared.custody import RunRecord
 from shared.metrics.iou import best_iou, iou
 from shared.metrics.mass_in_mask import mass_in_mask
 from shared.metrics.roc import auc
+
+SETS = {"a cue for each view": (TEXTURE, TINT), "both cues in one view": (TINT, COOL)}
+"""Name of a set -> what each of its forged faces carries."""
 
 FOUND = 0.3
 """A cue is found where the map reaches a half in more than this share of its patch."""
@@ -51,9 +56,8 @@ class CueFindings:
         iou: Mean IoU of the map at 0.5 with both cues' patches.
         best_iou: The same at the best threshold for these very masks: an oracle's.
         mass: Share of the map that lies in either patch.
-        texture: Share of faces whose texture is found.
-        tint: Share of faces whose tint is found.
-        both: Share of faces in which both are.
+        each: Name of a cue -> share of faces in which it is found.
+        both: Share of faces in which all are.
         authentic: Mean posterior on authentic faces.
     """
 
@@ -61,8 +65,7 @@ class CueFindings:
     iou: float
     best_iou: float
     mass: float
-    texture: float
-    tint: float
+    each: dict[str, float]
     both: float
     authentic: float
 
@@ -71,7 +74,8 @@ def arms(steps: int) -> dict[str, FocusProfile]:
     """Return plain CARP, the full method, what lies between them, and the full method as it failed before.
 
     Two views find two cues of different kinds without learning from each other: the arms between tell what the second
-    view, the other terms and complementary learning do. All at the smallest size.
+    view, the other terms and complementary learning do. One view can learn from what it found itself, too. All at the
+    smallest size.
 
     Args:
         steps: Of each training.
@@ -82,20 +86,22 @@ def arms(steps: int) -> dict[str, FocusProfile]:
     base = replace(base, budget=budget, recipe=rates)
     bare = replace(base.network, edges="none", learning="none")
     apart = replace(base.network, learning="none")
+    alone = replace(bare, learning="erase")
+    either = replace(base.network, erase_from="either")
+    centred = replace(base.network, centred=True)
+    chosen = {
+        "plain CARP": (bare, PLAIN),
+        "one view and all terms, nothing erased": (bare, APART),
+        "one view and all terms, erased from itself": (alone, FocusWeights()),
+        "two views, each for itself": (apart, PLAIN),
+        "two views and all terms, no complementary learning": (apart, APART),
+        "FoCus": (base.network, FocusWeights()),
+        "FoCus, erased from either view": (either, FocusWeights()),
+        "FoCus, mean patch taken away": (centred, FocusWeights()),
+    }
     return {
-        "plain CARP": replace(base, network=bare, recipe=replace(base.recipe, weights=PLAIN)),
-        "two views, each for itself": replace(
-            base, network=apart, recipe=replace(base.recipe, weights=PLAIN)
-        ),
-        "two views and all terms, no complementary learning": replace(
-            base, network=apart, recipe=replace(base.recipe, weights=APART)
-        ),
-        "FoCus": replace(base, recipe=replace(base.recipe, weights=FocusWeights())),
-        "FoCus, mean patch taken away": replace(
-            base,
-            network=replace(base.network, centred=True),
-            recipe=replace(base.recipe, weights=FocusWeights()),
-        ),
+        name: replace(base, network=network, recipe=replace(base.recipe, weights=weights))
+        for name, (network, weights) in chosen.items()
     }
 
 
@@ -112,32 +118,36 @@ def examine(detector: FocusDetector, held: CueSet) -> CueFindings:
         raise TypeError("synthetic faces have masks, and FoCus has maps")
     maps = produce(found.maps, held.faces.size, forged)[forged]
     score, mask = torch.from_numpy(maps), torch.from_numpy(held.faces.masks[forged])
-    shown = (maps[:, None] >= 0.5) & held.cues[forged]
-    seen = shown.sum((2, 3)) / held.cues[forged].sum((2, 3)) > FOUND
+    carried = [cue for cue in range(len(CUES)) if held.cues[forged][:, cue].any()]
+    places = held.cues[forged][:, carried]
+    shown = (maps[:, None] >= 0.5) & places
+    seen = shown.sum((2, 3)) / places.sum((2, 3)) > FOUND
     return CueFindings(
         auc=auc(found.scores[forged], found.scores[~forged]),
         iou=float(iou(score, mask).mean()),
         best_iou=best_iou(score, mask)[0],
         mass=float(mass_in_mask(score, mask).mean()),
-        texture=float(seen[:, TEXTURE].mean()),
-        tint=float(seen[:, TINT].mean()),
+        each={CUES[cue]: float(seen[:, place].mean()) for place, cue in enumerate(carried)},
         both=float(seen.all(1).mean()),
         authentic=float(found.maps[~forged].mean()),
     )
 
 
-def measure(steps: int, seeds: Sequence[int], work: Path) -> dict[str, list[CueFindings]]:
-    """Train both arms with each seed and return arm -> findings.
+def measure(
+    cues: tuple[int, ...], steps: int, seeds: Sequence[int], work: Path
+) -> dict[str, list[CueFindings]]:
+    """Train each arm with each seed and return arm -> findings.
 
     Args:
+        cues: What forged faces carry.
         steps: Of each training.
         seeds: One training of each arm for each.
         work: Folder of the runs; what is there goes on.
     """
     measured: dict[str, list[CueFindings]] = {}
     for seed in seeds:
-        faces = synthetic_faces(1200, 2 * seed).faces
-        held = synthetic_faces(300, 2 * seed + 1)
+        faces = synthetic_faces(1200, 2 * seed, cues=cues).faces
+        held = synthetic_faces(300, 2 * seed + 1, cues=cues)
         for name, profile in arms(steps).items():
             folder = train_focus(
                 faces, work / f"{name}-{seed}", profile=profile, augmentation=MIRROR_ALONE,
@@ -148,31 +158,37 @@ def measure(steps: int, seeds: Sequence[int], work: Path) -> dict[str, list[CueF
     return measured
 
 
-def cue_rows(measured: dict[str, list[CueFindings]], steps: int) -> Rows:
+def cue_rows(table: str, measured: dict[str, list[CueFindings]], steps: int) -> Rows:
     """Return a row an arm: figures are means over seeds."""
     trivial = "IoU of a map that is lit everywhere: about 0.19"
     rows: Rows = []
     for name, findings in measured.items():
-        mean = {
-            figure: float(np.mean([vars(one)[figure] for one in findings]))
-            for figure in vars(findings[0])
-        }
         both = [one.both for one in findings]
         more: dict[str, Any] = {"target": ">= 0.9"} if name == "FoCus" else {}
+        more |= {"of the seeds": f"{number(min(both))} to {number(max(both))}"}
+        more |= {cue: _mean([one.each[cue] for one in findings]) for cue in findings[0].each}
         more |= {
-            "of the seeds": f"{number(min(both))} to {number(max(both))}", "texture": mean["texture"],
-            "tint": mean["tint"], "IoU at 0.5": mean["iou"], "best IoU": mean["best_iou"],
-            "mass in mask": mean["mass"], "AUC": mean["auc"],
-            "posterior on authentic": mean["authentic"],
-        }  # fmt: skip
+            column: _mean([getattr(one, figure) for one in findings])
+            for figure, column in _COLUMNS.items()
+        }
         rows.append(
             row(
-                f"faces in which both cues are found: {name}", mean["both"], status="tiny",
-                n=len(findings), protocol=f"{steps} steps, held-out synthetic faces, n seeds; {trivial}",
-                **more,
+                f"faces in which both cues are found: {name}", _mean(both), status="tiny",
+                table=table, n=len(findings),
+                protocol=f"{steps} steps, held-out synthetic faces, n seeds; {trivial}", **more,
             )
         )  # fmt: skip
     return rows
+
+
+_COLUMNS = {
+    "iou": "IoU at 0.5", "best_iou": "best IoU", "mass": "mass in mask", "auc": "AUC",
+    "authentic": "posterior on authentic",
+}  # fmt: skip
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -184,10 +200,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--work", type=Path, help="keep the runs here, to go on")
     chosen = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as scratch:
-        measured = measure(chosen.steps, range(chosen.seeds), chosen.work or Path(scratch))
+        work = chosen.work or Path(scratch)
+        rows = [
+            one
+            for name, cues in SETS.items()
+            for one in cue_rows(
+                name, measure(cues, chosen.steps, range(chosen.seeds), work / name), chosen.steps
+            )
+        ]
     settings = {"steps": chosen.steps, "seeds": chosen.seeds, "found": FOUND}
     record = RunRecord("benchmarks.focus_cues", settings=settings)
-    write_record(chosen.out, record, cue_rows(measured, chosen.steps))
+    write_record(chosen.out, record, rows)
     return 0
 
 

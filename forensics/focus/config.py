@@ -56,6 +56,9 @@ class FocusConfig:
     """Complementary learning. [abstract]: it exists; both readings are ours."""
     erase: Literal["token", "zero", "blur"] = "token"
     """What stands in place of an erased region. ours."""
+    erase_from: Literal["other", "either"] = "other"
+    """Which view loses what one has found: the other, or one of both by lot. Where two cues show in one view alone,
+    the other has nothing to find (measured). ours."""
     detail: Literal[1, 2] = 1
     """2: a decoder doubles the grid, for finer seams. ours."""
 
@@ -245,6 +248,7 @@ def ablations(profile: FocusProfile) -> dict[str, FocusProfile]:
         "CL, fuse alone": replace(full, learning="fuse"),
         "log-sum-exp": replace(full, pooling_fake="lse"),
         "erase pixels": replace(full, erase="zero"),
+        "erase from either view": replace(full, erase_from="either"),
         "grid doubled": replace(full, detail=2, affinity_power=0),
         "ConvNeXt": replace(full, backbone=grown, erase="blur", affinity_power=0),
     }

@@ -1,9 +1,10 @@
 """Faces that are none, forged where it is known: the smallest set on which a claim about maps can be checked.
 
 A "face" is smooth random light on a skin of one colour, with sensor noise. A forgery carries one or two cues at places
-of their own: *texture*, a patch of stronger noise within a seam of one pixel, and *tint*, a patch of another colour as
-bright as the rest, which Sobel hardly sees. Either tells the class alone, so a classifier needs only one of them; a
-complete map shows both.
+of their own: *texture*, a patch of stronger noise within a seam of one pixel; *tint*, a patch of another colour as
+bright as the rest, which Sobel hardly sees; *cool tint*, a fainter patch of the opposite colour. Either tells the class
+alone, so a classifier needs only one of them; a complete map shows both. Texture and tint lie in two views, the tints
+in one.
 """
 
 from __future__ import annotations
@@ -16,7 +17,12 @@ from numpy.typing import NDArray
 
 from forensics.faces import FaceSet
 
-TEXTURE, TINT = 0, 1
+TEXTURE, TINT, COOL = 0, 1, 2
+CUES = ("texture", "tint", "cool tint")
+"""Their names."""
+
+_TINTS = {TINT: (22.0, -8.0, -14.0), COOL: (-14.0, 5.0, 10.0)}
+"""What a tint adds to red, green and blue; the luminance stays, within half a step of 255."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +31,7 @@ class CueSet:
 
     Attributes:
         faces: Half authentic, half forged, each of another person.
-        cues: ``(N, 2, S, S)`` bool: the texture's patch and the tint's; empty where there is none.
+        cues: ``(N, 3, S, S)`` bool: the patch of each cue of :data:`CUES`; empty where there is none.
     """
 
     faces: FaceSet
@@ -45,7 +51,7 @@ def synthetic_faces(
     """
     rng = np.random.default_rng(seed)
     frames = np.empty((count, size, size, 3), np.uint8)
-    places = np.zeros((count, 2, size, size), bool)
+    places = np.zeros((count, len(CUES), size, size), bool)
     labels = np.arange(count) % 2
     for row in range(count):
         light = rng.uniform(70, 185, (4, 4)).astype(np.float32)
@@ -80,8 +86,8 @@ def _boxes(size: int, count: int, rng: np.random.Generator) -> list[Box]:
 
 def _add(face: NDArray[np.float32], cue: int, box: Box, rng: np.random.Generator) -> None:
     patch = face[box]
-    if cue == TINT:
-        patch += np.array([22.0, -8.0, -14.0], np.float32)
+    if cue in _TINTS:
+        patch += np.array(_TINTS[cue], np.float32)
         return
     patch += rng.normal(0, 14, (*patch.shape[:2], 1)).astype(np.float32)
     for edge in (patch[0], patch[-1], patch[:, 0], patch[:, -1]):

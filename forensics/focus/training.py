@@ -85,9 +85,12 @@ class FocusModule(ValidatedModule):
         return terms
 
     def erased(self, pictures: Tensor, labels: Tensor, output: FocusOutput) -> Tensor:
-        """Return the classification of what one view's proposal leaves to the other view."""
-        proposing = int(torch.randint(len(output.streams), (), generator=self.generator))
-        learning = (proposing + 1) % len(output.streams)
+        """Return the classification of what one view's proposal leaves to the other view, or to either."""
+        count = len(output.streams)
+        proposing = int(torch.randint(count, (), generator=self.generator))
+        learning = (proposing + 1) % count
+        if self.profile.network.erase_from == "either":
+            learning = int(torch.randint(count, (), generator=self.generator))
         regions = self.network.proposals(output.streams[proposing].maps.detach())
         forged = (labels == 1).nonzero()[:, 0]
         if len(forged) == 0:

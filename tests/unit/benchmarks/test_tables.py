@@ -1,5 +1,8 @@
 """Rows, records and the page that is written from them."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from benchmarks.tables import (
@@ -16,6 +19,8 @@ from benchmarks.tables import (
 from shared.custody import RunRecord
 from shared.errors import InputError
 from shared.statistics import Interval
+
+ROOT = Path(__file__).parents[3]
 
 ROWS = [
     row("PSNR", Interval(25.123, 24.0, 26.0, 8), unit="dB", seed=0, protocol="p", status="tiny"),
@@ -115,3 +120,10 @@ def test_a_folder_without_records_and_a_broken_record_are_refused(tmp_path):
     (tmp_path / "a.json").write_text("{", "utf-8")
     with pytest.raises(InputError, match="not a run record"):
         read_records(tmp_path)
+
+
+def test_the_page_of_results_says_what_its_records_say(tmp_path):
+    """Whoever commits a record runs `benchmarks tables`, too."""
+    page = shutil.copy(ROOT / "docs/results.md", tmp_path / "results.md")
+    write_results(ROOT / "benchmarks/records", page)
+    assert Path(page).read_text("utf-8") == (ROOT / "docs/results.md").read_text("utf-8")

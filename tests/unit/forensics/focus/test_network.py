@@ -144,6 +144,30 @@ def test_authentic_faces_are_erased_with_regions_of_forged_ones():
     assert {tuple(r.flatten().tolist()) for r in seen[0]} <= regions
 
 
+@pytest.mark.parametrize(("erase_from", "pairs"), [("other", 2), ("either", 4)])
+def test_a_view_loses_what_the_other_found_or_what_it_found_itself(erase_from, pairs):
+    """Who learns without what whom found: the maps of the two views are told apart by their proposals."""
+    arm = module(replace(SMOKE, network=replace(SMOKE.network, erase_from=erase_from)))
+    given, seen = batch(), set()
+    output = arm.network(given["image"])
+    proposals = [arm.network.proposals(stream.maps) for stream in output.streams]
+    original, lost = arm.network.stream, []
+
+    def spy(number, view, erased=None):
+        lost.append((number, erased))
+        return original(number, view, erased)
+
+    arm.network.stream = spy
+    for draw in range(20):
+        arm.generator.manual_seed(draw)
+        arm.erased(given["image"], given["label"], output)
+        number, erased = lost.pop()
+        # forged faces lose their own region; authentic ones a lent one
+        finder = [torch.equal(erased[1::2], one[1::2]) for one in proposals].index(True)
+        seen.add((finder, number))
+    assert len(seen) == pairs
+
+
 def test_a_finer_map_leaves_a_patch_too():
     """The one cell that is left shares its patch with three others; without a patch there is nothing to judge by."""
     network = module(replace(SMOKE, network=replace(SMOKE.network, detail=2))).network
