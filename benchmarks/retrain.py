@@ -125,13 +125,13 @@ def _detector_steps(folder: Path) -> list[Step]:
     forensics = PROGRAMS["forensics"]
     return [
         Step("forgeries", (sys.executable, "-m", "shared.data.forgery.build", "--corpus", people,
-                           "--out", forged, "--families", "swap", "self_blend", "--quality", "c23",
+                           "--out", forged, "--families", "self_blend", "local_edits", "--quality", "c23",
                            "--longest", "12"), "forged", _lists),
         Step("faces", (*forensics, "prepare", "embedded", forged, "-o", faces, "--quality", "c23",
                        "--size", "64", "--frames", "4"), "faces", _lists),
         Step("focus", (*forensics, "train", "focus", "--corpus", faces, "--beside", forged, "-o",
                        str(folder / "focus"), "--profile", "smoke"), "focus/checkpoint", _tells),
-        # three videos a class are no calibration; the allowed error is the largest that so few can hold
+        # three people are no calibration; the allowed error is the largest that so few can hold
         Step("calibration", (*forensics, "calibrate", checkpoint, "--corpus", faces,
                              "--error-rate", "0.45"), "focus/checkpoint", _calibrates),
     ]  # fmt: skip
@@ -149,11 +149,11 @@ def _target_steps(folder: Path) -> list[Step]:
 
 
 def sample_people(folder: Path) -> None:
-    """Copy the sample pack, its people in other splits: two to learn from, one whose videos calibrate."""
+    """Copy the sample pack, its people in other splits: one to learn from, three whose videos calibrate."""
     shutil.copytree(SAMPLE, folder)
     clips = [clip for clip in read_manifest(SAMPLE) if clip.video]
     people = sorted({clip.person for clip in clips})
-    splits = dict(zip(people, ("val", "train", "train", "test"), strict=False))
+    splits = dict(zip(people, ("val", "train", "val", "val"), strict=False))
     write_manifest(
         folder,
         (replace(clip, split=splits[clip.person]) for clip in clips if clip.person in splits),

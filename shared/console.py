@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
 import typer
 from rich.console import Console
@@ -22,8 +24,10 @@ def tell(text: str, colour: str | None = None) -> None:
     """Print a line to stderr, in colour where the terminal can show it; a full or closed one stops no work."""
     terminal = Console(stderr=True)
     shown = colour if terminal.color_system and not terminal.no_color else None
-    with suppress(OSError):
+    try:
         typer.secho(printable(text), fg=shown, err=True)
+    except OSError:
+        _give_up(sys.stderr)
 
 
 def printable(text: str) -> str:
@@ -49,12 +53,21 @@ def run(app: typer.Typer) -> None:
     except OSError as error:  # files that cannot be written are OutputErrors already
         if error.errno not in _NO_ROOM or error.filename is not None:
             raise
+        _give_up(sys.stdout)
         _fail(
             OutputError(
                 "standard output cannot be written", found=error.strerror,
                 fix="send it to a place with space",
             )
         )  # fmt: skip
+
+
+def _give_up(stream: TextIO) -> None:
+    """Send what a stream still holds nowhere: Python tries it again at the end, and then exits with 120."""
+    with suppress(OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def _fail(error: ToolkitError) -> None:
